@@ -1,0 +1,9 @@
+//! The distribution toolkit as a library: the two package formats, the manifests and the illumos payload.
+//!
+//! `svr4` and `ips` know bytes and formats and never which package they write; `contents` reads what ours holds from
+//! `pkg/`; `tasks` puts them together, one file a command.
+
+pub mod ips;
+pub mod payload;
+pub mod smf;
+pub mod svr4;
