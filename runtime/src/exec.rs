@@ -67,6 +67,8 @@ pub enum Ended {
     Signaled(i32),
     /// The deadline passed; the program and its process group were killed.
     TimedOut,
+    /// Something more urgent came up; the program and its process group were killed.
+    Interrupted,
 }
 
 impl From<ExitStatus> for Ended {
@@ -110,25 +112,40 @@ pub struct SystemRunner;
 
 impl Runner for SystemRunner {
     fn run(&self, call: &Call) -> Result<Output, ExecError> {
-        let started = Instant::now();
-        let program = || call.program.display().to_string();
-        let mut child = Command::new(&call.program)
-            .args(&call.args)
-            .env_clear()
-            .envs(call.env.iter().map(|(k, v)| (k, v)))
-            .stdin(if call.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|source| ExecError::Spawn { program: program(), source })?;
-        let talked = converse(&mut child, call.stdin.as_deref(), started + call.deadline);
-        if !matches!(talked, Ok((Ended::Exited(_) | Ended::Signaled(_), ..))) {
-            kill_group(&mut child);
-        }
-        let (ended, stdout, stderr) = talked.map_err(|source| ExecError::Pipe { program: program(), source })?;
-        Ok(Output { ended, stdout, stderr })
+        run(call, &|| false)
     }
+}
+
+/// As [`SystemRunner`], but a call ends early, killed, once `interrupted` says that something more urgent came up.
+pub struct InterruptibleRunner<'a> {
+    pub interrupted: &'a dyn Fn() -> bool,
+}
+
+impl Runner for InterruptibleRunner<'_> {
+    fn run(&self, call: &Call) -> Result<Output, ExecError> {
+        run(call, self.interrupted)
+    }
+}
+
+fn run(call: &Call, interrupted: &dyn Fn() -> bool) -> Result<Output, ExecError> {
+    let deadline = Instant::now() + call.deadline;
+    let program = || call.program.display().to_string();
+    let mut child = Command::new(&call.program)
+        .args(&call.args)
+        .env_clear()
+        .envs(call.env.iter().map(|(k, v)| (k, v)))
+        .stdin(if call.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|source| ExecError::Spawn { program: program(), source })?;
+    let talked = converse(&mut child, call.stdin.as_deref(), deadline, interrupted);
+    if !matches!(talked, Ok((Ended::Exited(_) | Ended::Signaled(_), ..))) {
+        kill_group(&mut child);
+    }
+    let (ended, stdout, stderr) = talked.map_err(|source| ExecError::Pipe { program: program(), source })?;
+    Ok(Output { ended, stdout, stderr })
 }
 
 fn kill_group(child: &mut Child) {
@@ -137,8 +154,13 @@ fn kill_group(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Feeds and drains the child until it ended or the deadline passed.
-fn converse(child: &mut Child, input: Option<&[u8]>, deadline: Instant) -> io::Result<(Ended, Vec<u8>, Vec<u8>)> {
+/// Feeds and drains the child until it ended, the deadline passed or something more urgent came up.
+fn converse(
+    child: &mut Child,
+    input: Option<&[u8]>,
+    deadline: Instant,
+    interrupted: &dyn Fn() -> bool,
+) -> io::Result<(Ended, Vec<u8>, Vec<u8>)> {
     let mut stdin = child.stdin.take();
     let mut input = input.unwrap_or_default();
     let (mut out, mut err) = (Sink::new(child.stdout.take())?, Sink::new(child.stderr.take())?);
@@ -168,6 +190,7 @@ fn converse(child: &mut Child, input: Option<&[u8]>, deadline: Instant) -> io::R
             // A daemon the program left behind may keep the pipes open for ever.
             Some((how, since)) if now - since >= LINGER => return Ok((how, out.bytes, err.bytes)),
             None if now >= deadline => return Ok((Ended::TimedOut, out.bytes, err.bytes)),
+            None if interrupted() => return Ok((Ended::Interrupted, out.bytes, err.bytes)),
             _ => {}
         }
         nap = if progress { Duration::from_millis(1) } else { (nap * 2).min(Duration::from_millis(20)) };
@@ -281,6 +304,14 @@ mod tests {
         let got = SystemRunner.run(&call).unwrap();
         assert_eq!((got.ended, got.stdout.as_slice()), (Ended::TimedOut, b"started\n".as_slice()));
         assert!(started.elapsed() < Duration::from_secs(60), "the deadline was not kept");
+    }
+
+    #[test]
+    fn something_more_urgent_ends_a_call_early() {
+        let runner = InterruptibleRunner { interrupted: &|| true };
+        let started = Instant::now();
+        assert_eq!(runner.run(&sh("sleep 600")).unwrap().ended, Ended::Interrupted);
+        assert!(started.elapsed() < Duration::from_secs(4), "the call went on to its deadline");
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! The commands and their options, in their modern spelling.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::monitor::step::Mode;
+
+#[derive(Debug, Parser)]
+#[command(name = "vboxsvc", version, about = "Runs VirtualBox machines as SMF service instances")]
+#[command(disable_help_subcommand = false)]
+pub struct Cli {
+    /// The service instance: its FMRI, in full or as much of it as is unambiguous
+    #[arg(long, global = true, value_name = "FMRI")]
+    pub svc: Option<String>,
+    /// The VM: the name of its instance, or its vm/name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub vm: Option<String>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the VM as its settings say, and leave a monitor with it (SMF's start method)
+    Start,
+    /// Start the VM, headless, whatever its settings and its state say
+    StartForce,
+    /// Stop the VM as its settings say (SMF's stop method)
+    Stop,
+    /// Have the monitor read its settings again (SMF's refresh method)
+    Refresh,
+    /// Tell the state of the VM, of its service and of its processes
+    #[command(visible_aliases = ["getstate", "state"])]
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What start leaves behind; not for people
+    #[command(hide = true)]
+    Monitor {
+        #[arg(long)]
+        uuid: String,
+        #[arg(long, allow_hyphen_values = true)]
+        name: String,
+        #[arg(long)]
+        mode: MonitorMode,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum MonitorMode {
+    Launch,
+    Attach,
+    Resume,
+    Watch,
+}
+
+impl From<MonitorMode> for Mode {
+    fn from(mode: MonitorMode) -> Mode {
+        match mode {
+            MonitorMode::Launch => Mode::Launch,
+            MonitorMode::Attach => Mode::Attach { resume: false },
+            MonitorMode::Resume => Mode::Attach { resume: true },
+            MonitorMode::Watch => Mode::Watch,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The commands, one file each: gather facts, decide, act, report.
+
+pub mod bring_down;
+pub mod monitor;
+pub mod refresh;
+pub mod start;
+pub mod status;
+pub mod stop;
+pub mod subject;

@@ -1,0 +1,197 @@
+//! What the start method does with a VM in whatever state it finds it.
+
+use std::time::Duration;
+
+use super::{Decision, Sight};
+use crate::settings::Settings;
+use crate::virtualbox::{Group, State};
+
+/// A live process of this VM, as far as this program knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VmProcess {
+    None,
+    /// Started by a former monitor of this instance: recorded pid and start time agree.
+    Ours,
+    /// Somebody else's: a person's, a GUI's, another service's.
+    Foreign,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    pub sight: Sight,
+    pub process: VmProcess,
+    /// `start-force`: start whatever the settings say.
+    pub force: bool,
+    /// This program has itself saved the VM a moment ago in order to take it over.
+    pub took_over: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Launch the VM under a new monitor.
+    Launch,
+    /// Power the stuck VM off, then launch it.
+    PowerOffThenLaunch,
+    /// Save the state of a VM that somebody else runs, then launch it under this service.
+    TakeOver,
+    /// Put a new monitor beside the process a former one started; resume it where it is paused.
+    Attach { resume: bool },
+    /// Succeed and leave the VM as it is; the monitor watches it.
+    Leave,
+    /// The state will pass: look again, for as long as the start may take.
+    Wait,
+    /// Fail the method (95), the VM untouched.
+    Refuse,
+}
+
+pub fn start(facts: &Facts, settings: &Settings) -> Decision<Start> {
+    let state = match &facts.sight {
+        Sight::State(state) => state,
+        Sight::NotKnown(why) => return Decision::new(Start::Wait, format!("the VM's state is not known: {why}")),
+    };
+    let interactive = settings.kind.is_interactive() && !facts.force;
+    match state.group() {
+        Group::Live | Group::Paused if facts.process == VmProcess::Ours => attach(state, facts, settings),
+        Group::Live if interactive => {
+            Decision::new(Start::Leave, format!("the VM is {state} and interactive: it is its user's"))
+        }
+        Group::Live if *state == State::Running => Decision::new(
+            Start::TakeOver,
+            "the VM is running outside this service: its state is saved, then it starts under the service",
+        ),
+        Group::Live | Group::Saving | Group::Passing => {
+            Decision::new(Start::Wait, format!("the VM is {state}: waiting for that to end"))
+        }
+        Group::Paused => allowed(
+            facts,
+            settings,
+            Rule { property: "start_paused_vm", value: settings.start.paused, refusal_fails: true },
+            state,
+            Start::TakeOver,
+        ),
+        Group::Saved | Group::Halted | Group::Aborted if facts.process != VmProcess::None => Decision::new(
+            Start::Wait,
+            format!(
+                "VirtualBox says {state} while a process of the VM lives: never a second copy, waiting for its end"
+            ),
+        ),
+        Group::Saved if facts.took_over => {
+            Decision::new(Start::Launch, "its state was saved in order to take it over: starting it again")
+        }
+        Group::Saved => allowed(
+            facts,
+            settings,
+            Rule { property: "start_saved_vm", value: settings.start.saved, refusal_fails: false },
+            state,
+            Start::Launch,
+        ),
+        Group::Halted => allowed(
+            facts,
+            settings,
+            Rule { property: "start_halted_vm", value: settings.start.halted, refusal_fails: false },
+            state,
+            Start::Launch,
+        ),
+        Group::Aborted => allowed(
+            facts,
+            settings,
+            Rule { property: "start_aborted_vm", value: settings.start.aborted, refusal_fails: true },
+            state,
+            Start::Launch,
+        ),
+        Group::Stuck => allowed(
+            facts,
+            settings,
+            Rule { property: "start_stuck_vm", value: settings.start.stuck, refusal_fails: false },
+            state,
+            Start::PowerOffThenLaunch,
+        ),
+        Group::Empty => Decision::new(Start::Leave, "VirtualBox gives no state: the monitor will look again"),
+        Group::Unknown if facts.force && facts.process == VmProcess::None => Decision::new(
+            Start::Launch,
+            format!("the state {state} is not known to this program, but the start is forced"),
+        ),
+        Group::Unknown => Decision::new(
+            Start::Refuse,
+            format!("the state {state} is not known to this program: bring the VM to a known one by VBoxManage"),
+        ),
+    }
+}
+
+fn attach(state: &State, facts: &Facts, settings: &Settings) -> Decision<Start> {
+    if state.group() != Group::Paused {
+        return Decision::new(
+            Start::Attach { resume: false },
+            format!(
+                "the VM is {state}, started by a former monitor of this instance: a new one takes over, undisturbed"
+            ),
+        );
+    }
+    let rule = Rule { property: "start_paused_vm", value: settings.start.paused, refusal_fails: true };
+    allowed(facts, settings, rule, state, Start::Attach { resume: true })
+}
+
+/// One `start_*_vm` setting and what it means when it says no.
+struct Rule {
+    property: &'static str,
+    value: bool,
+    refusal_fails: bool,
+}
+
+fn allowed(facts: &Facts, settings: &Settings, rule: Rule, state: &State, action: Start) -> Decision<Start> {
+    let property = rule.property;
+    if facts.force {
+        Decision::new(action, format!("the VM is {state} and the start is forced"))
+    } else if rule.value {
+        Decision::new(action, format!("the VM is {state} and vm/{property} is true"))
+    } else if rule.refusal_fails && !settings.kind.is_interactive() {
+        Decision::new(
+            Start::Refuse,
+            format!("the VM is {state} and vm/{property} is false: set it to true, or bring the VM up or down by hand"),
+        )
+    } else {
+        Decision::new(Start::Leave, format!("the VM is {state} and vm/{property} is false: leaving it alone"))
+    }
+}
+
+/// The block file a monitor without rights leaves behind to keep SMF from restarting in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockFile {
+    pub ours: bool,
+    /// `None` where its time lies in the future: a clock that was set back; it counts as fresh.
+    pub age: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// None there, or not looked at.
+    Pass,
+    /// Touch it and fail 95, so that SMF's own retries end in maintenance.
+    Hold,
+    /// Remove it and go on.
+    Remove,
+    /// Another user's: remove it where possible, warn, go on.
+    RemoveForeign,
+}
+
+pub fn block(file: Option<BlockFile>, force: bool, settings: &Settings) -> Decision<Block> {
+    let Some(file) = file else { return Decision::new(Block::Pass, "no block file") };
+    if force {
+        return Decision::new(Block::Remove, "the start is forced: removing the block file");
+    }
+    if !settings.blockfile_enabled {
+        return Decision::new(Block::Pass, "vm/kicker_blockfile_enabled is false: the block file is not looked at");
+    }
+    let fresh = file.age.is_none_or(|age| age < settings.blockfile_maxage);
+    match (file.ours, fresh) {
+        (false, _) => Decision::new(Block::RemoveForeign, "the block file belongs to another user"),
+        (true, true) => Decision::new(
+            Block::Hold,
+            "the monitor asked for maintenance a moment ago and was not allowed to: this start is refused in its place",
+        ),
+        (true, false) => Decision::new(Block::Remove, "the block file is older than vm/kicker_blockfile_maxage"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The log: one line an event, UTC time in ISO 8601, level, instance, message.
+//!
+//! Under SMF standard error is the service's log file; by hand it is the terminal.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::time::SystemTime;
+
+use crate::monitor::step::Level;
+
+/// Writes lines for one instance.
+#[derive(Debug, Clone)]
+pub struct Log {
+    subject: String,
+    debug: bool,
+}
+
+impl Log {
+    pub fn new(subject: impl Into<String>, debug: bool) -> Self {
+        Log { subject: subject.into(), debug }
+    }
+
+    pub fn set_debug(&mut self, debug: bool) {
+        self.debug = debug;
+    }
+
+    pub fn line(&self, level: Level, message: impl Display) {
+        if level == Level::Debug && !self.debug {
+            return;
+        }
+        let word = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let line = format!("{time} {word} {}: {}\n", self.subject, printable(&message.to_string()));
+        // One write a line, so that lines of several processes do not mix; a full disk must not stop a VM's supervisor.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    pub fn debug(&self, message: impl Display) {
+        self.line(Level::Debug, message);
+    }
+
+    pub fn info(&self, message: impl Display) {
+        self.line(Level::Info, message);
+    }
+
+    pub fn warn(&self, message: impl Display) {
+        self.line(Level::Warning, message);
+    }
+
+    pub fn error(&self, message: impl Display) {
+        self.line(Level::Error, message);
+    }
+}
+
+/// The text with control characters escaped: names come from VirtualBox and may hold anything.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_moves_no_cursor() {
+        assert_eq!(printable("a\nb\u{1b}[2Jc ü"), "a\\nb\\u{1b}[2Jc ü");
+    }
+}

@@ -1,0 +1,473 @@
+//! The loop around `step`: waits in one poll(2), feeds events in, and carries actions out.
+//!
+//! It takes no decision of its own. While it waits there is no process and no wake-up of ours beside the VM's.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+use super::ready;
+use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Monitor, Notes, Request, Scope};
+use crate::commands::bring_down;
+use crate::commands::subject::{Subject, World};
+use crate::decide::Sight;
+use crate::decide::watch::{NoKick, SmfState};
+use crate::exec::{Ended, InterruptibleRunner};
+use crate::rundir::Lock;
+use crate::rundir::files::{Held, PidRecord};
+use crate::virtualbox::launch::{self, Failure};
+use crate::virtualbox::process::{self, Process};
+use crate::virtualbox::{AskError, Verb};
+
+/// How often a VM process that is not our child is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+/// How long one order to VirtualBox may take.
+const ORDER_TIME: Duration = Duration::from_secs(60);
+/// How much of the VM's output is kept, and how much of it is read for the log.
+const OUTPUT_KEPT: u64 = 1 << 20;
+const OUTPUT_READ: usize = 16 << 10;
+
+/// The signals that matter to the monitor, caught.
+struct Signals {
+    woken: UnixStream,
+    term: Arc<AtomicBool>,
+    hup: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Signals> {
+        let (woken, waker) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
+        let (term, hup) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for (signal, flag) in [(SIGTERM, &term), (SIGINT, &term), (SIGHUP, &hup)] {
+            signal_hook::flag::register(signal, Arc::clone(flag))?;
+        }
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD] {
+            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
+        }
+        Ok(Signals { woken, term, hup })
+    }
+
+    fn drain(&mut self) {
+        let mut sink = [0; 64];
+        while matches!(self.woken.read(&mut sink), Ok(n) if n > 0) {}
+    }
+}
+
+/// The hook, running.
+struct Hook {
+    child: Child,
+    deadline: Instant,
+}
+
+pub struct Driver<'w> {
+    world: &'w World,
+    subject: Subject<'w>,
+    monitor: Monitor,
+    began: Instant,
+    signals: Signals,
+    me: Process,
+    lock: Lock,
+    child: RefCell<Option<Child>>,
+    attached: Option<Process>,
+    hook: Option<Hook>,
+    /// VirtualBox's server as it was when the VM came up.
+    server: Option<Process>,
+    notes: Notes,
+    ready_sent: bool,
+}
+
+impl<'w> Driver<'w> {
+    /// Takes the instance's lock, waiting a moment for a former monitor that is just going.
+    pub fn new(world: &'w World, subject: Subject<'w>, mode: Mode) -> anyhow::Result<Self> {
+        let signals = Signals::catch().context("cannot catch signals")?;
+        let files = &subject.files;
+        let patience = Instant::now() + Duration::from_secs(5);
+        let mut lock = loop {
+            match files.pid.lock()? {
+                Some(lock) => break lock,
+                None if Instant::now() >= patience => {
+                    anyhow::bail!("another monitor holds {}: stop it first", files.pid.path().display())
+                }
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        let recorded = files.own_vm_process()?;
+        let attached = if matches!(mode, Mode::Launch) { None } else { recorded };
+        let me = process::look(std::process::id() as i32)?.context("cannot look at this process")?;
+        files.record(&mut lock, &PidRecord { monitor: me, vm: attached })?;
+        let monitor = Monitor::new(mode, subject.settings.clone());
+
+        Ok(Driver {
+            world,
+            subject,
+            monitor,
+            began: Instant::now(),
+            signals,
+            me,
+            lock,
+            child: RefCell::new(None),
+            attached,
+            hook: None,
+            server: None,
+            notes: Notes::default(),
+            ready_sent: false,
+        })
+    }
+
+    pub fn run(&mut self) -> anyhow::Result<()> {
+        let mut events = VecDeque::from([Event::Begin]);
+        loop {
+            while let Some(event) = events.pop_front() {
+                let actions = self.monitor.step(self.began.elapsed(), event);
+                for action in actions {
+                    if action == Action::Exit {
+                        self.publish();
+                        return Ok(());
+                    }
+                    events.extend(self.perform(action));
+                }
+                self.publish();
+            }
+            self.wait()?;
+            events.extend(self.happened());
+        }
+    }
+
+    // --- waiting -------------------------------------------------------------------------------------------------
+
+    fn wait(&mut self) -> anyhow::Result<()> {
+        let mut wait = self.monitor.next_wake().saturating_sub(self.began.elapsed());
+        if self.attached.is_some() {
+            wait = wait.min(GLANCE);
+        }
+        if let Some(hook) = &self.hook {
+            wait = wait.min(hook.deadline.saturating_duration_since(Instant::now()));
+        }
+        // Rounded up: waking a fraction early would only mean to wait again.
+        let timeout = PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(self.signals.woken.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("cannot wait for events"),
+        }
+        self.signals.drain();
+        Ok(())
+    }
+
+    /// What has come up while waiting, most urgent first.
+    fn happened(&mut self) -> Vec<Event> {
+        if self.signals.term.swap(false, Ordering::Relaxed) {
+            return vec![Event::StandDown];
+        }
+        let mut events = Vec::new();
+        events.extend(self.vm_ended());
+        events.extend(self.hook_ended());
+        if self.signals.hup.swap(false, Ordering::Relaxed) {
+            events.push(Event::Refresh);
+        }
+        if events.is_empty() && self.began.elapsed() >= self.monitor.next_wake() {
+            events.push(Event::Wake);
+        }
+        events
+    }
+
+    fn vm_ended(&mut self) -> Option<Event> {
+        let ended = match child_ended(&self.child) {
+            Some(ended) => Some(ended),
+            None => match self.attached {
+                Some(vm) if !process::alive(vm.pid, vm.started) => None,
+                _ => return None,
+            },
+        };
+        self.child.replace(None);
+        self.attached = None;
+        let lost = self.server.take().is_some_and(|server| !process::alive(server.pid, server.started));
+        self.record(None);
+        Some(Event::VmEnded { ended, lost, launch: self.launch_failure() })
+    }
+
+    fn hook_ended(&mut self) -> Option<Event> {
+        let hook = self.hook.as_mut()?;
+        let code = match hook.child.try_wait() {
+            Ok(None) if Instant::now() < hook.deadline => return None,
+            Ok(Some(status)) => status.code(),
+            Ok(None) | Err(_) => None,
+        };
+        self.kill_hook();
+        Some(Event::HookEnded(code))
+    }
+
+    // --- carrying out --------------------------------------------------------------------------------------------
+
+    fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Look { scope, reread } => Some(Event::Looked(self.look(scope, reread))),
+            Action::Launch => Some(Event::Launched(self.launch())),
+            Action::Peek => Some(Event::Peeked(self.peek())),
+            Action::Order(order) => Some(Event::Ordered(order, self.order(order))),
+            Action::RunHook => self.run_hook(),
+            Action::KillHook => {
+                self.kill_hook();
+                None
+            }
+            Action::RemoveRestartOnce => {
+                if let Some(file) = &self.subject.files.restart_once
+                    && let Err(error) = file.remove()
+                {
+                    self.subject.log.warn(error);
+                }
+                None
+            }
+            Action::Ask(request) => Some(Event::Asked(self.ask(request))),
+            Action::Log(level, text) => {
+                self.subject.log.line(level, text);
+                None
+            }
+            Action::Ready(outcome) => {
+                self.tell_ready(&outcome);
+                None
+            }
+            Action::Exit => None,
+        }
+    }
+
+    fn look(&mut self, scope: Scope, reread: bool) -> Look {
+        let smf = match self.subject.reread(reread) {
+            Ok(smf) => smf,
+            Err(error) => SmfState::NotKnown(format!("{error:#}")),
+        };
+        let nokick = match self.subject.files.held() {
+            Ok(Held::By(who)) => who,
+            Ok(Held::Abandoned(pid)) => {
+                let text =
+                    format!("process {pid} died and left {}: removing it", self.subject.files.nokick.path().display());
+                self.subject.log.warn(text);
+                let _ = self.subject.files.nokick.remove();
+                NoKick::None
+            }
+            Err(error) => {
+                self.subject.log.warn(error);
+                NoKick::None
+            }
+        };
+        let processes = self.processes();
+        let sight = (scope == Scope::All && smf == SmfState::Up).then(|| self.sight());
+        if self.child.borrow().is_none()
+            && self.attached.is_none()
+            && let Some(vm) = processes.first()
+        {
+            self.attached = Some(*vm);
+            self.server = self.find_server();
+            self.record(Some(*vm));
+        }
+        let restart_once = self.subject.files.restart_once.as_ref().is_some_and(|f| matches!(f.read(), Ok(Some(_))));
+        self.trim_output();
+        Look {
+            settings: Box::new(self.subject.settings.clone()),
+            smf,
+            nokick,
+            sight,
+            process: !processes.is_empty(),
+            restart_once,
+        }
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        bring_down::processes(&self.subject).unwrap_or_else(|error| {
+            self.subject.log.warn(format!("cannot look at the processes: {error}"));
+            Vec::new()
+        })
+    }
+
+    fn sight(&self) -> Sight {
+        let interrupted = || self.interrupted();
+        let runner = InterruptibleRunner { interrupted: &interrupted };
+        self.subject.sight(&runner, false)
+    }
+
+    /// Something that must not wait for VirtualBox: a stop, or the end of the VM.
+    fn interrupted(&self) -> bool {
+        self.signals.term.load(Ordering::Relaxed) || child_ended(&self.child).is_some()
+    }
+
+    fn peek(&mut self) -> Option<bool> {
+        let running = {
+            let interrupted = || self.interrupted();
+            let runner = InterruptibleRunner { interrupted: &interrupted };
+            self.subject.virtualbox(&runner).running().ok()?
+        };
+        let listed = running.contains(&self.subject.machine.uuid);
+        if listed {
+            // VirtualBox's server stays for as long as the VM runs: if this one goes before the VM does, it has lost it.
+            self.server = self.find_server();
+        }
+        Some(listed)
+    }
+
+    fn find_server(&self) -> Option<Process> {
+        process::server(self.subject.user.uid).ok().flatten()
+    }
+
+    fn launch(&mut self) -> Result<(), LaunchFailure> {
+        if let Some(vm) = self.processes().first() {
+            let reason = format!("process {} of the VM lives already: never a second copy", vm.pid);
+            return Err(LaunchFailure { reason, again: Again::Soon });
+        }
+        let never = |reason: String| LaunchFailure { reason, again: Again::Never };
+        let runner = crate::exec::SystemRunner;
+        let (program, args) = self.subject.virtualbox(&runner).headless(&self.subject.machine.uuid);
+        let output = self.subject.files.output.open_output().map_err(|e| never(e.to_string()))?;
+        let second = output.try_clone().map_err(|e| never(e.to_string()))?;
+        let mut command = Command::new(&program);
+        command
+            .args(args)
+            .env_clear()
+            .envs(self.subject.environment())
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(second)
+            .process_group(0);
+        let child = command.spawn().map_err(|e| never(format!("cannot run {}: {e}", program.display())))?;
+        let pid = child.id() as i32;
+        self.child.replace(Some(child));
+        self.subject.log.info(format!("started {} as process {pid}", program.display()));
+        self.subject.set_priority(pid);
+        self.record(process::look(pid).ok().flatten());
+        Ok(())
+    }
+
+    fn launch_failure(&self) -> LaunchFailure {
+        let text = self.subject.files.output.read().ok().flatten().map(|f| f.text).unwrap_or_default();
+        let start = text.len().saturating_sub(OUTPUT_READ);
+        let tail = text.get(start..).unwrap_or(&text);
+        let (reason, again) = match launch::failure(tail) {
+            Failure::Locked(words) | Failure::NoServer(words) => (words, Again::Soon),
+            Failure::Wedged(words) => (words, Again::AfterQuiet),
+            Failure::Other(words) => (words, Again::Never),
+        };
+        LaunchFailure { reason: format!("VBoxHeadless ended at once: {reason}"), again }
+    }
+
+    fn order(&self, order: Verb) -> Result<(), LaunchFailure> {
+        let interrupted = || self.signals.term.load(Ordering::Relaxed);
+        let runner = InterruptibleRunner { interrupted: &interrupted };
+        let given = self.subject.virtualbox(&runner).control(&self.subject.machine.uuid, order, ORDER_TIME);
+        given.map_err(|error| LaunchFailure {
+            again: if matches!(error, AskError::Wedged { .. }) {
+                Again::AfterQuiet
+            } else if error.is_transient() {
+                Again::Soon
+            } else {
+                Again::Never
+            },
+            reason: error.to_string(),
+        })
+    }
+
+    fn run_hook(&mut self) -> Option<Event> {
+        let hook = &self.subject.settings.hook;
+        let Some(method) = &hook.method else { return Some(Event::HookEnded(None)) };
+        let mut command = Command::new(method);
+        command
+            .args(&hook.params)
+            .env_clear()
+            .envs(self.subject.environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0);
+        match command.spawn() {
+            Ok(child) => {
+                self.hook = Some(Hook { child, deadline: Instant::now() + hook.timeout });
+                None
+            }
+            Err(error) => {
+                self.subject.log.warn(format!("cannot run the hook {}: {error}", method.display()));
+                Some(Event::HookEnded(None))
+            }
+        }
+    }
+
+    fn kill_hook(&mut self) {
+        let Some(mut hook) = self.hook.take() else { return };
+        use nix::sys::signal::{Signal, killpg};
+        // Its children too; both fail only when nothing of it is left.
+        let _ = killpg(nix::unistd::Pid::from_raw(hook.child.id() as i32), Signal::SIGKILL);
+        let _ = hook.child.wait();
+    }
+
+    fn ask(&mut self, request: Request) -> Result<(), String> {
+        let smf = self.world.smf();
+        let asked = match request {
+            Request::Offline => smf.disable_temporarily(&self.subject.fmri),
+            Request::Maintenance { stop_vm } => smf.mark_maintenance(&self.subject.fmri, stop_vm),
+        };
+        asked.map_err(|error| {
+            if self.subject.settings.blockfile_enabled {
+                let text = format!("{}\n", self.subject.user.uid);
+                if let Err(error) = self.subject.files.block.write(&text, false) {
+                    self.subject.log.warn(error);
+                }
+            }
+            error.to_string()
+        })
+    }
+
+    fn tell_ready(&mut self, outcome: &Result<(), String>) {
+        if std::mem::replace(&mut self.ready_sent, true) {
+            return;
+        }
+        // A start method that is gone no longer listens.
+        let _ = io::stdout().write_all(ready::line(outcome).as_bytes());
+        let _ = io::stdout().flush();
+        // End of file for the listener: this process keeps nothing of the start method's.
+        if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+            let _ = nix::unistd::dup2_stdout(null);
+        }
+    }
+
+    // --- records -------------------------------------------------------------------------------------------------
+
+    fn record(&mut self, vm: Option<Process>) {
+        let record = PidRecord { monitor: self.me, vm };
+        if let Err(error) = self.subject.files.record(&mut self.lock, &record) {
+            self.subject.log.warn(error);
+        }
+    }
+
+    /// Writes the notes for `status` where they changed.
+    fn publish(&mut self) {
+        if self.notes == *self.monitor.notes() {
+            return;
+        }
+        self.notes = self.monitor.notes().clone();
+        let text = serde_json::to_string(&self.notes).unwrap_or_default();
+        if let Err(error) = self.subject.files.notes.write(&text, false) {
+            self.subject.log.line(Level::Warning, error);
+        }
+    }
+
+    /// A VM in guru meditation prints without end; the run folder lies in memory.
+    fn trim_output(&self) {
+        let path = self.subject.files.output.path();
+        if std::fs::symlink_metadata(path).is_ok_and(|m| m.len() > OUTPUT_KEPT) {
+            let _ = self.subject.files.output.open_output();
+        }
+    }
+}
+
+fn child_ended(child: &RefCell<Option<Child>>) -> Option<Ended> {
+    let mut child = child.borrow_mut();
+    child.as_mut()?.try_wait().ok().flatten().map(Ended::from)
+}

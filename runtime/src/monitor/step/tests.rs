@@ -1,0 +1,1 @@
+//! The monitor's heart, event by event.

@@ -1,0 +1,166 @@
+//! The run files of one instance, by meaning.
+
+use std::time::SystemTime;
+
+use super::{Lock, RunDir, RunDirError, RunFile};
+use crate::decide::start::BlockFile;
+use crate::decide::watch::NoKick;
+use crate::settings::{RestartOnce, Settings};
+use crate::virtualbox::process::{self, Process, StartTime};
+
+#[derive(Debug, Clone)]
+pub struct RunFiles {
+    /// Locked by the monitor for as long as it lives; tells its pid and the VM's process.
+    pub pid: RunFile,
+    pub nokick: RunFile,
+    pub block: RunFile,
+    /// `None`: disabled.
+    pub restart_once: Option<RunFile>,
+    /// What the VM's process prints.
+    pub output: RunFile,
+    /// What the monitor tells `status`.
+    pub notes: RunFile,
+    /// Locked by a start under way, so that two of them go one after the other.
+    pub start: RunFile,
+    /// Where the monitor logs when it was started by hand.
+    pub log: RunFile,
+}
+
+/// What the pid file says: one line for the monitor, one for the VM's process, each with its start time, because a
+/// pid alone may by now be an innocent process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PidRecord {
+    pub monitor: Process,
+    /// The VM's process as its monitor started it or found it.
+    pub vm: Option<Process>,
+}
+
+impl PidRecord {
+    fn text(&self) -> String {
+        let line = |p: &Process| format!("{} {} {}\n", p.pid, p.started, p.uid);
+        line(&self.monitor) + &self.vm.as_ref().map(line).unwrap_or_default()
+    }
+
+    fn parse(text: &str) -> Option<PidRecord> {
+        let mut lines = text.lines().map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let (pid, started, uid) = (words.next()?, words.next()?, words.next()?);
+            Some(Process { pid: pid.parse().ok()?, started: started.parse().ok()?, uid: uid.parse().ok()? })
+        });
+        Some(PidRecord { monitor: lines.next()??, vm: lines.next().flatten() })
+    }
+}
+
+impl RunFiles {
+    pub fn of(dir: &RunDir, instance: &str, settings: &Settings) -> Result<RunFiles, RunDirError> {
+        let name = |kind: &str| format!("{instance}.{kind}");
+        let restart_once = match &settings.restart_once {
+            RestartOnce::Disabled => None,
+            RestartOnce::Automatic => Some(dir.file(&name("restart_saved_once"), None)?),
+            RestartOnce::At(path) => Some(dir.file(&name("restart_saved_once"), Some(path))?),
+        };
+        Ok(RunFiles {
+            pid: dir.file(&name("pid"), settings.pidfile.as_deref())?,
+            nokick: dir.file(&name("nokick"), settings.nokick_file.as_deref())?,
+            block: dir.file(&name("block"), settings.blockfile.as_deref())?,
+            restart_once,
+            output: dir.file(&name("output"), None)?,
+            notes: dir.file(&name("notes"), None)?,
+            start: dir.file(&name("start"), None)?,
+            log: dir.file(&name("log"), None)?,
+        })
+    }
+
+    /// What the last monitor recorded, whether it lives or not.
+    pub fn recorded(&self) -> Result<Option<PidRecord>, RunDirError> {
+        Ok(self.pid.read()?.and_then(|found| PidRecord::parse(&found.text)))
+    }
+
+    /// The living monitor: a pid whose file nobody locks is stale and harmless.
+    pub fn monitor(&self) -> Result<Option<Process>, RunDirError> {
+        if !self.pid.is_locked()? {
+            return Ok(None);
+        }
+        let monitor = self.recorded()?.map(|record| record.monitor);
+        Ok(monitor.filter(|m| process::alive(m.pid, m.started)))
+    }
+
+    /// The VM's process as a former monitor of this instance recorded it, if it still lives.
+    pub fn own_vm_process(&self) -> Result<Option<Process>, RunDirError> {
+        Ok(self.recorded()?.and_then(|r| r.vm).filter(|vm| process::alive(vm.pid, vm.started)))
+    }
+
+    pub fn record(&self, lock: &mut Lock, record: &PidRecord) -> Result<(), RunDirError> {
+        lock.write(&record.text()).map_err(|source| self.pid.io("write", source))
+    }
+
+    /// Who keeps the monitor's hands off; a file whose holder is dead counts for nothing.
+    pub fn held(&self) -> Result<Held, RunDirError> {
+        let Some(found) = self.nokick.read()? else { return Ok(Held::By(NoKick::None)) };
+        let mut words = found.text.split_ascii_whitespace();
+        let Some(pid) = words.next().and_then(|w| w.parse::<i32>().ok()) else {
+            return Ok(Held::By(NoKick::Administrator));
+        };
+        let started = words.next().and_then(|w| w.parse::<StartTime>().ok());
+        let alive = match started {
+            Some(started) => process::alive(pid, started),
+            None => process::look(pid).is_ok_and(|found| found.is_some()),
+        };
+        Ok(if alive { Held::By(NoKick::Command(pid)) } else { Held::Abandoned(pid) })
+    }
+
+    /// Takes the nokick file for this process. An administrator's own stays, and holds as well.
+    pub fn hold(&self) -> Result<Hold, RunDirError> {
+        let me = std::process::id() as i32;
+        let text = match process::look(me) {
+            Ok(Some(process)) => format!("{me} {}\n", process.started),
+            _ => format!("{me}\n"),
+        };
+        if self.nokick.write(&text, true)? {
+            return Ok(Hold { file: Some(self.nokick.clone()), other: None });
+        }
+        match self.held()? {
+            Held::By(NoKick::Administrator) => Ok(Hold { file: None, other: None }),
+            Held::By(NoKick::Command(pid)) if pid != me => Ok(Hold { file: None, other: Some(pid) }),
+            _ => {
+                self.nokick.write(&text, false)?;
+                Ok(Hold { file: Some(self.nokick.clone()), other: None })
+            }
+        }
+    }
+
+    /// The block file as the start decision wants to know it.
+    pub fn block(&self, me: u32) -> Result<Option<BlockFile>, RunDirError> {
+        let Some(owner) = self.block.owner()? else { return Ok(None) };
+        if owner != me {
+            return Ok(Some(BlockFile { ours: false, age: None }));
+        }
+        let Some(found) = self.block.read()? else { return Ok(None) };
+        Ok(Some(BlockFile { ours: true, age: SystemTime::now().duration_since(found.modified).ok() }))
+    }
+}
+
+/// The nokick file as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    By(NoKick),
+    /// Its holder died without removing it.
+    Abandoned(i32),
+}
+
+/// The nokick file held by this process; it goes on every way out.
+#[derive(Debug)]
+pub struct Hold {
+    file: Option<RunFile>,
+    /// Another living command that holds it.
+    pub other: Option<i32>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            // A file that cannot be removed names a dead process from here on, and then counts for nothing.
+            let _ = file.remove();
+        }
+    }
+}
