@@ -86,7 +86,31 @@ const WORDS: &[(&str, State)] = &[
     ("discarding", State::DeletingSnapshot),
 ];
 
+/// How `list -l` spells the states where it does not use the same word, which it does for the simple ones.
+const SPELT_OUT: &[(&str, State)] = &[
+    ("powered off", State::PowerOff),
+    ("guru meditation", State::GuruMeditation),
+    ("live snapshotting", State::LiveSnapshotting),
+    ("online snapshotting", State::OnlineSnapshotting),
+    ("offline snapshotting", State::Snapshotting),
+    ("teleporting paused vm", State::TeleportingPaused),
+    ("teleporting (incoming)", State::TeleportingIn),
+    ("deleting snapshot", State::DeletingSnapshot),
+    ("deleting snapshot live", State::DeletingSnapshotLive),
+    ("deleting snapshot live paused", State::DeletingSnapshotLivePaused),
+    ("restoring snapshot", State::RestoringSnapshot),
+    ("setting up", State::SettingUp),
+];
+
 impl State {
+    /// Reads the words of `list -l`, which are meant for people.
+    pub fn parse_words(words: &str) -> State {
+        match SPELT_OUT.iter().find(|(w, _)| *w == words) {
+            Some((_, state)) => state.clone(),
+            None => State::parse(words),
+        }
+    }
+
     pub fn parse(word: &str) -> State {
         match WORDS.iter().find(|(w, _)| *w == word) {
             Some((_, state)) => state.clone(),
@@ -161,6 +185,21 @@ mod tests {
     fn a_word_of_the_future_is_kept_and_unknown() {
         let state = State::parse("hibernating");
         assert_eq!((state.word(), state.group()), ("hibernating", Group::Unknown));
+    }
+
+    #[test]
+    fn a_state_spelt_out_is_the_same_as_its_word() {
+        for (words, word) in [
+            ("powered off", "poweroff"),
+            ("running", "running"),
+            ("aborted-saved", "aborted-saved"),
+            ("teleporting (incoming)", "teleportingin"),
+            ("deleting snapshot live paused", "deletingsnapshotlivepaused"),
+            ("offline snapshotting", "snapshotting"),
+        ] {
+            assert_eq!(State::parse_words(words), State::parse(word), "{words}");
+            assert_ne!(State::parse_words(words).group(), Group::Unknown, "{words}");
+        }
     }
 
     #[test]

@@ -1,0 +1,58 @@
+//! /proc of Linux: text files.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::cmdline::Arguments;
+use super::{Process, StartTime, is_gone};
+
+/// The process of this pid; None when there is none or only a zombie is left of it.
+pub fn seen(proc: &Path, pid: i32) -> io::Result<Option<Process>> {
+    let read = |file: &str| fs::read(proc.join(pid.to_string()).join(file));
+    let (stat, status) = match read("stat").and_then(|stat| Ok((stat, read("status")?))) {
+        Ok(files) => files,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let unreadable = || io::Error::other(format!("/proc/{pid}/stat or status has an unknown form"));
+    let stat = Stat::parse(&stat).ok_or_else(unreadable)?;
+    if matches!(stat.state, b'Z' | b'X' | b'x') {
+        return Ok(None);
+    }
+    let uid = real_uid(&status).ok_or_else(unreadable)?;
+    Ok(Some(Process { pid, started: StartTime(stat.started), uid }))
+}
+
+/// Its arguments; None when it is gone.
+pub fn arguments(proc: &Path, pid: i32) -> io::Result<Option<Arguments>> {
+    match fs::read(proc.join(pid.to_string()).join("cmdline")) {
+        Ok(bytes) => Ok(Some(Arguments::nul_ended(&bytes))),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+struct Stat {
+    state: u8,
+    /// In clock ticks since the host started.
+    started: u64,
+}
+
+impl Stat {
+    /// `PID (NAME) STATE ...`: the name may hold blanks and brackets, so what counts begins behind the last bracket.
+    /// The start time is the 22nd field of all, the 20th from the state on.
+    fn parse(stat: &[u8]) -> Option<Stat> {
+        let after = stat.iter().rposition(|&b| b == b')')? + 1;
+        let rest = std::str::from_utf8(stat.get(after..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        Some(Stat { state, started: fields.nth(18)?.parse().ok()? })
+    }
+}
+
+/// `Uid: REAL EFFECTIVE SAVED FILESYSTEM`
+fn real_uid(status: &[u8]) -> Option<u32> {
+    let line = status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}

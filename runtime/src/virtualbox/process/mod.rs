@@ -1,0 +1,127 @@
+//! Which processes of this host run a given machine, found in /proc without starting any program.
+//!
+//! A process is a machine's own only by the exact base name of its program, the exact value of its `--startvm` option
+//! and its owner: an editor with the machine's name in its arguments is not, nor is the front end of machine `web2`
+//! that of `web`. When /proc does not show enough to tell, that is an error, never a guess: one caller wants to kill,
+//! the other not to start a second copy on the same disks.
+
+mod cmdline;
+#[cfg(any(target_os = "linux", test))]
+mod linux;
+#[cfg(any(not(target_os = "linux"), test))]
+mod sunos;
+
+use std::fmt;
+use std::io;
+use std::num::ParseIntError;
+use std::path::Path;
+use std::str::FromStr;
+
+use cmdline::{Arguments, Verdict};
+#[cfg(target_os = "linux")]
+use linux as host;
+#[cfg(not(target_os = "linux"))]
+use sunos as host;
+
+pub use cmdline::NamedBy;
+
+use super::Machine;
+
+const PROC: &str = "/proc";
+
+/// When a process started, in the host's own measure. With the pid it tells one process from a later one that was
+/// given the same pid. It is written to files and read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StartTime(u64);
+
+impl fmt::Display for StartTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for StartTime {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(StartTime)
+    }
+}
+
+/// A live process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    pub pid: i32,
+    pub started: StartTime,
+    /// The real user: VirtualBox's front ends are set-uid.
+    pub uid: u32,
+}
+
+/// A live process that runs a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrontEnd {
+    pub process: Process,
+    /// Several machines of a user may have one name; VirtualBox then takes the first. By UUID there is no doubt.
+    pub named_by: NamedBy,
+}
+
+/// The live processes of this user that run this machine.
+pub fn of_machine(machine: &Machine, uid: u32) -> io::Result<Vec<FrontEnd>> {
+    of_machine_in(Path::new(PROC), machine, uid, host::seen, host::arguments)
+}
+
+/// The process of this pid; None when there is none or only a zombie is left of it.
+pub fn look(pid: i32) -> io::Result<Option<Process>> {
+    host::seen(Path::new(PROC), pid)
+}
+
+/// Whether this very process lives. When /proc cannot be read for another reason than that it is gone, it counts as
+/// alive, because nothing may be done on the strength of a death that was not seen.
+pub fn alive(pid: i32, started: StartTime) -> bool {
+    look(pid).map_or(true, |seen| seen.is_some_and(|process| process.started == started))
+}
+
+fn of_machine_in(
+    proc: &Path,
+    machine: &Machine,
+    uid: u32,
+    seen: fn(&Path, i32) -> io::Result<Option<Process>>,
+    arguments: fn(&Path, i32) -> io::Result<Option<Arguments>>,
+) -> io::Result<Vec<FrontEnd>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(proc)? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let process = match seen(proc, pid) {
+            // One's own processes can always be seen.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+            seen => seen?.filter(|p| p.uid == uid),
+        };
+        let Some(process) = process else { continue };
+        let Some(arguments) = arguments(proc, pid)? else { continue };
+        let verdict = arguments.run(machine);
+        // Between the two looks the pid may have been given to another process.
+        if verdict == Verdict::No || seen(proc, pid)? != Some(process) {
+            continue;
+        }
+        let Verdict::Yes(named_by) = verdict else { return Err(unclear(pid, machine)) };
+        found.push(FrontEnd { process, named_by });
+    }
+    found.sort_by_key(|f| f.process.pid);
+    Ok(found)
+}
+
+fn unclear(pid: i32, machine: &Machine) -> io::Error {
+    io::Error::other(format!(
+        "process {pid} is a VirtualBox front end of which /proc shows only the first arguments: \
+         it cannot be told whether it runs VM {}",
+        machine.uuid
+    ))
+}
+
+/// Gone between being listed and being looked at.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
+}
+
+#[cfg(test)]
+mod tests;
