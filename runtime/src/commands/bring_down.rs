@@ -9,14 +9,13 @@ use crate::exec::InterruptibleRunner;
 use crate::exit::{Exit, failure};
 use crate::rundir::files::RunFiles;
 use crate::settings::StopMethod;
+use crate::virtualbox::error::WEDGED_QUIET;
 use crate::virtualbox::process::{self, Process};
 use crate::virtualbox::{AskError, Group, State, Verb};
 
 /// Gaps between looks: they grow from the first to the widest.
 const FIRST_GAP: Duration = Duration::from_millis(30);
 const WIDEST_GAP: Duration = Duration::from_secs(1);
-/// A wedged session heals only when VirtualBox is left alone for longer than five seconds.
-const WEDGED_GAP: Duration = Duration::from_secs(7);
 /// The least time an order gets, even at the end of the time given.
 const LEAST_ORDER: Duration = Duration::from_secs(1);
 /// How long a monitor may take to stand down before it is killed.
@@ -93,7 +92,7 @@ fn give(
         Ok(()) => facts.accepted.push(order),
         Err(error) if matches!(error, AskError::Wedged { .. }) => {
             subject.log.warn(&error);
-            return Some(WEDGED_GAP);
+            return Some(WEDGED_QUIET);
         }
         Err(error) if error.is_transient() || matches!(error, AskError::NotRunning { .. }) => subject.log.debug(&error),
         Err(error) => {

@@ -26,7 +26,7 @@ use crate::decide::watch::{NoKick, SmfState};
 use crate::exec::{Ended, InterruptibleRunner};
 use crate::rundir::Lock;
 use crate::rundir::files::{Held, PidRecord};
-use crate::virtualbox::launch::{self, Failure};
+use crate::virtualbox::launch;
 use crate::virtualbox::process::{self, Process};
 use crate::virtualbox::{AskError, Verb};
 
@@ -34,9 +34,8 @@ use crate::virtualbox::{AskError, Verb};
 const GLANCE: Duration = Duration::from_secs(1);
 /// How long one order to VirtualBox may take.
 const ORDER_TIME: Duration = Duration::from_secs(60);
-/// How much of the VM's output is kept, and how much of it is read for the log.
+/// How much of the VM's output is kept.
 const OUTPUT_KEPT: u64 = 1 << 20;
-const OUTPUT_READ: usize = 16 << 10;
 
 /// The signals that matter to the monitor, caught.
 struct Signals {
@@ -195,7 +194,8 @@ impl<'w> Driver<'w> {
         self.attached = None;
         let lost = self.server.take().is_some_and(|server| !process::alive(server.pid, server.started));
         self.record(None);
-        Some(Event::VmEnded { ended, lost, launch: self.launch_failure() })
+        let launch = self.launch_failure(ended.unwrap_or(Ended::Exited(0)));
+        Some(Event::VmEnded { ended, lost, launch })
     }
 
     fn hook_ended(&mut self) -> Option<Event> {
@@ -348,32 +348,15 @@ impl<'w> Driver<'w> {
         Ok(())
     }
 
-    fn launch_failure(&self) -> LaunchFailure {
+    fn launch_failure(&self, ended: Ended) -> LaunchFailure {
         let text = self.subject.files.output.read().ok().flatten().map(|f| f.text).unwrap_or_default();
-        let start = text.len().saturating_sub(OUTPUT_READ);
-        let tail = text.get(start..).unwrap_or(&text);
-        let (reason, again) = match launch::failure(tail) {
-            Failure::Locked(words) | Failure::NoServer(words) => (words, Again::Soon),
-            Failure::Wedged(words) => (words, Again::AfterQuiet),
-            Failure::Other(words) => (words, Again::Never),
-        };
-        LaunchFailure { reason: format!("VBoxHeadless ended at once: {reason}"), again }
+        LaunchFailure::from(launch::failure(ended, &text))
     }
 
     fn order(&self, order: Verb) -> Result<(), LaunchFailure> {
         let interrupted = || self.signals.term.load(Ordering::Relaxed);
         let runner = InterruptibleRunner { interrupted: &interrupted };
-        let given = self.subject.virtualbox(&runner).control(&self.subject.machine.uuid, order, ORDER_TIME);
-        given.map_err(|error| LaunchFailure {
-            again: if matches!(error, AskError::Wedged { .. }) {
-                Again::AfterQuiet
-            } else if error.is_transient() {
-                Again::Soon
-            } else {
-                Again::Never
-            },
-            reason: error.to_string(),
-        })
+        self.subject.virtualbox(&runner).control(&self.subject.machine.uuid, order, ORDER_TIME).map_err(Into::into)
     }
 
     fn run_hook(&mut self) -> Option<Event> {
@@ -470,4 +453,17 @@ impl<'w> Driver<'w> {
 fn child_ended(child: &RefCell<Option<Child>>) -> Option<Ended> {
     let mut child = child.borrow_mut();
     child.as_mut()?.try_wait().ok().flatten().map(Ended::from)
+}
+
+impl From<AskError> for LaunchFailure {
+    fn from(error: AskError) -> Self {
+        let again = match &error {
+            AskError::Wedged { .. } => Again::AfterQuiet,
+            // A process that dies by a signal is no passing obstacle, and neither is a start that was refused.
+            AskError::Killed { .. } => Again::Never,
+            error if error.is_transient() => Again::Soon,
+            _ => Again::Never,
+        };
+        LaunchFailure { reason: error.to_string(), again }
+    }
 }

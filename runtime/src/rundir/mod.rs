@@ -142,7 +142,7 @@ fn open_directory(path: &Path, uid: u32) -> Result<OwnedFd, RunDirError> {
         return Err(RunDirError::Squatted { path: path.to_path_buf(), owner: stat.st_uid, expected: uid });
     }
     if stat.st_mode & 0o022 != 0 {
-        return Err(RunDirError::Open { path: path.to_path_buf(), mode: u32::from(stat.st_mode & 0o7777) });
+        return Err(RunDirError::Open { path: path.to_path_buf(), mode: stat.st_mode & 0o7777 });
     }
     Ok(fd)
 }

@@ -26,6 +26,8 @@ pub enum AskError {
     TimedOut { call: String, after: Duration },
     #[error("{}: killed by signal {signal}", Shown(call))]
     Killed { call: String, signal: i32 },
+    #[error("{}: interrupted", Shown(call))]
+    Interrupted { call: String },
     #[error("{}: {}", Shown(call), Shown(why))]
     Unusable { call: String, why: String },
     #[error("VM name \"{}\" is empty or has control characters: rename the VM", Shown(name))]
@@ -64,6 +66,7 @@ impl AskError {
         match self {
             AskError::TimedOut { .. }
             | AskError::Killed { .. }
+            | AskError::Interrupted { .. }
             | AskError::Unusable { .. }
             | AskError::Locked { .. }
             | AskError::Wedged { .. }
@@ -101,6 +104,7 @@ pub fn complaint(call: &str, vm: Option<Uuid>, deadline: Duration, output: &Outp
         Ended::Exited(status) => status,
         Ended::Signaled(signal) => return Some(AskError::Killed { call, signal }),
         Ended::TimedOut => return Some(AskError::TimedOut { call, after: deadline }),
+        Ended::Interrupted => return Some(AskError::Interrupted { call }),
     };
     let said = String::from_utf8_lossy(&output.stderr);
     let text = telling_line(&said).or_else(|| telling_line(&String::from_utf8_lossy(&output.stdout)));

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod error;
+pub mod launch;
 pub mod media;
 pub mod parse;
 pub mod process;

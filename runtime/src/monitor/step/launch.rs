@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::{
-    Action, Again, FIRST_GAP, LaunchFailure, Level, Moment, Monitor, Phase, Request, Scope, WEDGED_GAP, WIDEST_GAP,
-};
+use super::{Action, Again, FIRST_GAP, LaunchFailure, Level, Moment, Monitor, Phase, Request, Scope, WIDEST_GAP};
 use crate::decide::stop;
 use crate::decide::watch::Evidence;
 use crate::exec::Ended;
+use crate::virtualbox::error::WEDGED_QUIET;
 
 /// How long a launch may take where SMF sets no time-out.
 const LAUNCH_TIME: Duration = Duration::from_secs(300);
@@ -63,7 +62,7 @@ impl Monitor {
                 self.gap = (self.gap * 2).min(WIDEST_GAP);
                 self.gap
             }
-            Again::AfterQuiet => WEDGED_GAP,
+            Again::AfterQuiet => WEDGED_QUIET,
             Again::Never => return self.give_up(now, first, failure.reason, actions),
         };
         if deadline.is_some_and(|d| now + pause >= d) {

@@ -23,8 +23,6 @@ use crate::virtualbox::Verb;
 /// The first gap between looks at something under way; it doubles up to [`WIDEST_GAP`].
 const FIRST_GAP: Duration = Duration::from_millis(50);
 const WIDEST_GAP: Duration = Duration::from_secs(2);
-/// A session that a VM left wedged heals only after VirtualBox has had five seconds without any call.
-const WEDGED_GAP: Duration = Duration::from_secs(7);
 /// Counters remember no more moments than this.
 const MOST_MOMENTS: usize = 1000;
 

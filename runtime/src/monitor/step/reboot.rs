@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Action, Again, FIRST_GAP, LaunchFailure, Level, Moment, Monitor, Phase, Request, Scope, WEDGED_GAP};
+use super::{Action, Again, FIRST_GAP, LaunchFailure, Level, Moment, Monitor, Phase, Request, Scope};
 use crate::decide::stop::{self, Stop};
 use crate::decide::watch;
 use crate::settings::StopMethod;
 use crate::virtualbox::Verb;
+use crate::virtualbox::error::WEDGED_QUIET;
 
 /// How long a reboot's stop may take where `vm/stop_timeout` sets none.
 const REBOOT_TIME: Duration = Duration::from_secs(300);
@@ -88,7 +89,7 @@ impl Monitor {
             _ => return self.schedule(now),
         }
         if quiet {
-            self.wake = now + WEDGED_GAP;
+            self.wake = now + WEDGED_QUIET;
         } else {
             self.widen(now);
         }

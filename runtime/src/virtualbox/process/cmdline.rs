@@ -4,6 +4,7 @@ use crate::virtualbox::{Machine, Uuid};
 
 /// VirtualBox's front ends. `VirtualBox` runs machines itself before release 6 and hands over to `VirtualBoxVM` since.
 const FRONT_ENDS: &[&[u8]] = &[b"VBoxHeadless", b"VirtualBoxVM", b"VirtualBox", b"VBoxSDL"];
+const SERVER: &[u8] = b"VBoxSVC";
 /// VirtualBox's commands are shell scripts on some hosts; for a moment the shell is the process.
 const SHELLS: &[&[u8]] = &[b"sh", b"bash", b"dash", b"ksh", b"ksh93"];
 const START_OPTIONS: &[&[u8]] = &[b"--startvm", b"-startvm", b"-s"];
@@ -47,6 +48,15 @@ impl Arguments {
             words.pop();
         }
         Arguments::List { words, cut }
+    }
+
+    /// Whether a process with these arguments is VirtualBox's server.
+    pub fn is_server(&self) -> bool {
+        let program = match self {
+            Arguments::List { words, .. } => words.first().map(Vec::as_slice),
+            Arguments::Joined { text, .. } => text.split(|&b| b == b' ').next(),
+        };
+        program.map(base_name) == Some(SERVER)
     }
 
     /// Whether a process with these arguments runs this machine.

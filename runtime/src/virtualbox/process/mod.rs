@@ -70,6 +70,19 @@ pub fn of_machine(machine: &Machine, uid: u32) -> io::Result<Vec<FrontEnd>> {
     of_machine_in(Path::new(PROC), machine, uid, host::seen, host::arguments)
 }
 
+/// VirtualBox's server of this user, which knows his machines' states for as long as it lives.
+pub fn server(uid: u32) -> io::Result<Option<Process>> {
+    let proc = Path::new(PROC);
+    for entry in std::fs::read_dir(proc)? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(process) = look(pid)?.filter(|p| p.uid == uid) else { continue };
+        if host::arguments(proc, pid)?.is_some_and(|arguments| arguments.is_server()) {
+            return Ok(Some(process));
+        }
+    }
+    Ok(None)
+}
+
 /// The process of this pid; None when there is none or only a zombie is left of it.
 pub fn look(pid: i32) -> io::Result<Option<Process>> {
     host::seen(Path::new(PROC), pid)
