@@ -5,4 +5,5 @@
 
 pub mod exec;
 pub mod settings;
+pub mod smf;
 pub mod virtualbox;
