@@ -68,7 +68,8 @@ pub enum StartWait {
     HookStrict,
 }
 
-/// More than `maxcount` events within `timeframe`. An unset count is no limit; an unset time frame counts for ever.
+/// More than `maxcount` events within `timeframe`. An unset count is no limit; an unset time frame counts for ever. A
+/// setting of 0, for either, has always switched the limit off, so it arrives here as no `maxcount`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     pub maxcount: Option<u32>,
@@ -127,7 +128,8 @@ pub struct ZfsSettings {
 pub struct Settings {
     /// VirtualBox name or UUID of the VM.
     pub vm: String,
-    /// `method_context/user` (or `start/user`): the user the VM belongs to, where SMF names one.
+    /// `start/user`, else `method_context/user`: the user the VM belongs to, where SMF names one and heeds it. May be a
+    /// number, as SMF takes that too.
     pub user: Option<String>,
     pub kind: Kind,
     pub stop_method: StopMethod,
@@ -138,6 +140,7 @@ pub struct Settings {
     /// SMF's own `stop/timeout_seconds`; `None` = none.
     pub smf_stop_timeout: Option<Duration>,
     pub start: PerState,
+    /// As set; `restart_override` is not worked in.
     pub restart: PerState,
     pub restart_override: RestartOverride,
     pub ignore_paused: bool,
@@ -148,6 +151,7 @@ pub struct Settings {
     pub nice: i32,
     pub timezone: Option<String>,
     pub poll: Duration,
+    /// `kicker_debug` or `debug_smf`.
     pub debug: bool,
     pub aborts: RateLimit,
     pub hook: HookSettings,
