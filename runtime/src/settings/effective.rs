@@ -359,4 +359,6 @@ impl Values {
 }
 
 #[cfg(test)]
+mod proptests;
+#[cfg(test)]
 mod tests;
