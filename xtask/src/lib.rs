@@ -7,3 +7,4 @@ pub mod ips;
 pub mod payload;
 pub mod smf;
 pub mod svr4;
+pub mod tasks;

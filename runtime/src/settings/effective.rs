@@ -359,4 +359,9 @@ impl Values {
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
+=======
+mod proptests;
+#[cfg(test)]
+>>>>>>> w/settings
 mod tests;
