@@ -37,6 +37,8 @@ pub struct WrittenPackage {
 }
 
 /// Writes an archive of packages of one publisher. `mtime` is every member's time of change, in seconds since 1970.
+/// Packages are checked, and all content read, before the first byte goes out; after an error, what went out is no
+/// archive.
 pub fn write(publisher: &str, packages: &[Package], mtime: u64, out: &mut impl Write) -> Result<Written, IpsError> {
     let publisher: Publisher = publisher.parse()?;
     let mut store = Store::new();
@@ -207,7 +209,7 @@ fn append_comment<W: Write>(tar: &mut Builder<W>) -> io::Result<()> {
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
-    header.set_cksum();
+    seal(&mut header)?;
     tar.append(&header, record.as_bytes())
 }
 
@@ -229,8 +231,16 @@ fn append<W: Write>(
     header.set_gid(0);
     header.set_username("root").map_err(IpsError::Write)?;
     header.set_groupname("root").map_err(IpsError::Write)?;
-    header.set_cksum();
+    seal(&mut header).map_err(IpsError::Write)?;
     tar.append(&header, body).map_err(IpsError::Write)
+}
+
+/// Sets the checksum in the traditional six digits, as Python's tarfile does; the tar crate would write seven.
+fn seal(header: &mut Header) -> io::Result<()> {
+    header.set_cksum();
+    let sum = format!("{:06o}\0 ", header.cksum()?);
+    header.as_old_mut().cksum.iter_mut().zip(sum.bytes()).for_each(|(to, from)| *to = from);
+    Ok(())
 }
 
 struct CountingWriter<W> {

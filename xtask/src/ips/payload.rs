@@ -39,7 +39,7 @@ pub struct Payload {
 
 impl Payload {
     /// The action with the attributes a publisher adds to describe its payload.
-    pub fn describe(&self, action: &Action) -> Action {
+    pub(super) fn describe(&self, action: &Action) -> Action {
         action
             .clone()
             .with(CHASH, &self.chash)

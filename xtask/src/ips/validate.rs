@@ -84,6 +84,9 @@ pub fn check(package: &Package) -> Result<(), IpsError> {
 fn check_action(action: &Action) -> Result<(), ActionError> {
     for (key, values) in action.attributes() {
         check_key(key)?;
+        if values.len() > 1 && (key.starts_with("facet.") || key == "reboot-needed") {
+            return Err(ActionError::Repeated(key.to_owned()));
+        }
         for value in values {
             check_value(key, value)?;
         }
@@ -105,9 +108,7 @@ fn check_action(action: &Action) -> Result<(), ActionError> {
         }
         Kind::Link | Kind::Hardlink => {
             check_path(action)?;
-            if single(action, "target")?.is_empty() {
-                return Err(ActionError::Missing("target"));
-            }
+            single(action, "target")?;
             let given = |attribute| action.value(attribute).is_some();
             if given("mediator") && !given("mediator-version") && !given("mediator-implementation") {
                 return Err(ActionError::Mediator);
@@ -200,6 +201,7 @@ fn fmris(action: &Action, attribute: &'static str) -> Result<Vec<Fmri>, ActionEr
 fn single<'a>(action: &'a Action, attribute: &'static str) -> Result<&'a str, ActionError> {
     match action.values(attribute) {
         [] => Err(ActionError::Missing(attribute)),
+        [value] if value.trim().is_empty() => Err(ActionError::Missing(attribute)),
         [value] => Ok(value),
         _ => Err(ActionError::Repeated(attribute.to_owned())),
     }

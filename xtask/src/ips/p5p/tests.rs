@@ -121,7 +121,7 @@ fn members_come_in_pkgrecvs_order_with_its_modes_and_owners() {
 fn the_archive_begins_with_the_comment_and_the_index_and_is_padded_to_a_record() {
     let (bytes, written) = archive(&[web()]);
     assert_eq!(&bytes[..17], b"././@PaxHeader\0\0\0");
-    assert_eq!(bytes[156], b'x');
+    assert_eq!((&bytes[148..156], bytes[156]), (b"010211\0 ".as_slice(), b'x'));
     assert_eq!(&bytes[512..546], b"34 comment=pkg5.archive.version.0\n");
     assert!(bytes[546..1024].iter().all(|b| *b == 0));
     assert_eq!(&bytes[1024..1040], b"pkg5.index.0.gz\0");

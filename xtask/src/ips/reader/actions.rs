@@ -9,6 +9,9 @@ use super::finding::Findings;
 use super::manifest::ReadAction;
 use super::names;
 
+/// The longest path illumos takes, and long enough to compare with all its parents.
+const LONGEST_PATH: usize = 1024;
+
 pub(super) fn check(actions: &[ReadAction], place: &str, findings: &mut Findings) {
     for action in actions {
         let place = format!("{place} line {}", action.line);
@@ -45,7 +48,12 @@ fn required(action: &ReadAction, place: &str, findings: &mut Findings) {
         "driver" => (&["name"], &["name"]),
         _ => return,
     };
-    for attribute in needed.iter().filter(|a| action.value(a).is_none()) {
+    // Only a setting may be empty.
+    let lacking = |attribute: &str| match action.value(attribute) {
+        Some(value) => action.kind != "set" && value.trim().is_empty(),
+        None => true,
+    };
+    for attribute in needed.iter().filter(|attribute| lacking(attribute)) {
         findings.error("attribute-missing", place, format!("{} without {attribute}", action.kind));
     }
     for attribute in once.iter().filter(|a| action.values(a).count() > 1) {
@@ -88,6 +96,9 @@ fn path(action: &ReadAction, place: &str, findings: &mut Findings) {
     if path.starts_with('/') {
         findings.warning("path-absolute", place, format!("path {path:?} begins with '/', which pkg drops"));
     }
+    if path.len() > LONGEST_PATH {
+        findings.error("path-long", place, format!("a path of {} bytes, no system takes it", path.len()));
+    }
     let relative = path.trim_start_matches('/');
     if relative.is_empty() {
         findings.error("path-empty", place, "an empty path");
@@ -98,7 +109,8 @@ fn path(action: &ReadAction, place: &str, findings: &mut Findings) {
 
 fn mode(action: &ReadAction, place: &str, findings: &mut Findings) {
     let Some(mode) = action.value("mode").filter(|_| matches!(action.kind.as_str(), "dir" | "file")) else { return };
-    if mode.is_empty() || mode.len() > 4 || !mode.bytes().all(|b| matches!(b, b'0'..=b'7')) {
+    let digits = mode.strip_prefix('0').unwrap_or(mode);
+    if mode.is_empty() || digits.len() > 4 || !mode.bytes().all(|b| matches!(b, b'0'..=b'7')) {
         findings.error("mode", place, format!("mode {mode:?} is not up to four octal digits"));
     }
 }
@@ -109,7 +121,7 @@ fn accounts(action: &ReadAction, place: &str, findings: &mut Findings) {
     }
     for attribute in ["owner", "group"] {
         let Some(value) = action.value(attribute) else { continue };
-        if value.bytes().all(|b| b.is_ascii_digit()) {
+        if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
             findings.error("account", place, format!("{attribute} {value:?} is no name, which pkg requires"));
         }
     }
@@ -117,10 +129,13 @@ fn accounts(action: &ReadAction, place: &str, findings: &mut Findings) {
 
 /// Two actions for one path that one image would get both of.
 fn conflicts(actions: &[ReadAction], place: &str, findings: &mut Findings) {
+    let placed = || {
+        let short = |action: &ReadAction| action.value("path").filter(|path| path.len() <= LONGEST_PATH).map(resolved);
+        actions.iter().filter(|action| has_path(action)).filter_map(move |action| Some((action, short(action)?)))
+    };
     let mut by_path: HashMap<String, Vec<&ReadAction>> = HashMap::new();
-    for action in actions.iter().filter(|a| has_path(a)) {
-        let Some(path) = action.value("path") else { continue };
-        let earlier = by_path.entry(resolved(path)).or_default();
+    for (action, path) in placed() {
+        let earlier = by_path.entry(path.clone()).or_default();
         if let Some(other) = earlier.iter().find(|other| !exclusive(other, action) && contradict(other, action)) {
             let message = format!("path {path:?} is delivered otherwise by line {}", other.line);
             findings.error("path-conflict", &format!("{place} line {}", action.line), message);
@@ -130,8 +145,7 @@ fn conflicts(actions: &[ReadAction], place: &str, findings: &mut Findings) {
             earlier.push(action);
         }
     }
-    for action in actions.iter().filter(|a| has_path(a)) {
-        let path = resolved(action.value("path").unwrap_or_default());
+    for (action, path) in placed() {
         for (end, _) in path.match_indices('/') {
             let parents = path.get(..end).and_then(|above| by_path.get(above)).into_iter().flatten();
             for parent in parents.filter(|p| p.kind != "dir" && !exclusive(p, action)) {

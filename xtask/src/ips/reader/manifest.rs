@@ -20,6 +20,9 @@ const KNOWN: [&str; 13] = [
 /// The kinds of actions that name a payload before their attributes.
 const WITH_PAYLOAD: [&str; 3] = ["file", "license", "signature"];
 
+/// More values than any action has; keeps comparisons of two actions in bounds.
+const MOST_ATTRIBUTES: usize = 10_000;
+
 /// An action as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadAction {
@@ -100,6 +103,9 @@ fn action(text: &str, line: usize) -> Result<ReadAction, Refusal> {
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
         let Some(next) = rest.chars().next() else { break };
+        if action.attributes.len() == MOST_ATTRIBUTES {
+            return malformed(format!("more than {MOST_ATTRIBUTES} values"));
+        }
         if after_quoted && (next == '"' || next == '\'') {
             // Quoted values that follow each other are one.
             let (more, after) = quoted(rest, next)?;

@@ -26,7 +26,7 @@ use layout::{Layout, Place};
 use super::format::{CSIZE, SIZE};
 
 /// A manifest beyond this is not read.
-const LARGEST_MANIFEST: u64 = 64 << 20;
+const LARGEST_MANIFEST: u64 = 32 << 20;
 
 /// What an archive holds, and what is wrong with it.
 #[derive(Debug)]

@@ -52,6 +52,7 @@ fn required_attributes_are_asked_for_by_name() {
         (path(Kind::Dir).with("owner", "root").with("group", "sys"), "mode"),
         (path(Kind::Link), "target"),
         (Action::hardlink("p", ""), "target"),
+        (dir(" ", "0755"), "path"),
         (Action::new(Kind::Legacy), "pkg"),
         (Action::new(Kind::Depend).with("fmri", "a"), "type"),
         (Action::new(Kind::Depend).with("type", "require"), "fmri"),
@@ -64,21 +65,21 @@ fn required_attributes_are_asked_for_by_name() {
 
 #[test]
 fn modes_have_four_octal_digits() {
-    for mode in ["755", "", "0o755", "0888", "00755", "rwx", "-755"] {
+    for mode in ["755", "0o755", "0888", "00755", "rwx", "-755"] {
         assert_eq!(refused(dir("p", mode)), ActionError::Mode(mode.to_owned()));
     }
 }
 
 #[test]
 fn paths_stay_relative_and_plain() {
-    for path in ["", "/etc", "a//b", "a/", "./a", "a/../b", ".."] {
+    for path in ["/etc", "a//b", "a/", "./a", "a/../b", ".."] {
         assert_eq!(refused(dir(path, "0755")), ActionError::Path(path.to_owned()));
     }
 }
 
 #[test]
 fn owners_and_groups_are_names() {
-    for owner in ["0", "101", "", "-x", "ro:ot"] {
+    for owner in ["0", "101", "-x", "ro:ot"] {
         let value = owner.to_owned();
         assert_eq!(refused(Action::dir("p", owner, "sys", "0755")), ActionError::Account { attribute: "owner", value });
     }
@@ -111,6 +112,8 @@ fn attribute_names_are_single_words_and_not_the_writers_own() {
 #[test]
 fn single_attributes_are_not_lists() {
     assert_eq!(refused(dir("p", "0755").with("path", "q")), ActionError::Repeated("path".to_owned()));
+    let facet = dir("p", "0755").with("facet.doc", "true").with("facet.doc", "false");
+    assert_eq!(refused(facet), ActionError::Repeated("facet.doc".to_owned()));
     let summary = Action::set("pkg.summary", "a").with("value", "b");
     assert_eq!(refused(summary), ActionError::Repeated("pkg.summary".to_owned()));
 }

@@ -98,6 +98,7 @@ fn what_pkg_install_refuses_is_refused() {
         ("dir-bad-mode", "dir path=opt/web owner=root group=sys mode=0888", "mode"),
         ("empty path", "dir path=/ owner=root group=sys mode=0755", "path-empty"),
         ("link-no-target", "link path=opt/l", "attribute-missing"),
+        ("empty target", "link path=opt/l target=\"\"", "attribute-missing"),
         ("two paths", "link path=a path=b target=c", "attribute-repeated"),
         ("unknown-action", "frobnicate path=a", "action-unknown"),
         ("depend-no-type", "depend fmri=pkg:/a", "attribute-missing"),

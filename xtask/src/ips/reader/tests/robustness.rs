@@ -45,6 +45,19 @@ fn an_index_that_unpacks_to_endless_lines_is_given_up() {
     assert!(errors.contains(&"index-entry") && errors.len() < 100, "{} findings", errors.len());
 }
 
+#[test]
+fn monstrous_paths_and_actions_are_refused_in_reasonable_time() {
+    let with_line = |line: String| {
+        let name = sha1(CONTENT);
+        let text = manifest(&name, &described()) + &line;
+        complete(&members(&text, VERSION, &name, &gzip(CONTENT)))
+    };
+    let path = format!("link path={} target=a\n", "a/".repeat(1 << 20));
+    refused("path", &with_line(path), &["path-long"]);
+    let action = format!("set name=n{}\n", " value=v".repeat(1 << 18));
+    refused("action", &with_line(action), &["action-malformed"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
