@@ -15,8 +15,5 @@ pub mod monitor;
 pub mod rundir;
 pub mod settings;
 pub mod smf;
-<<<<<<< HEAD
 pub mod tools;
-=======
->>>>>>> w/settings
 pub mod virtualbox;
