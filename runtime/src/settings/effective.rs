@@ -359,9 +359,6 @@ impl Values {
 }
 
 #[cfg(test)]
-<<<<<<< HEAD
-=======
 mod proptests;
 #[cfg(test)]
->>>>>>> w/settings
 mod tests;
