@@ -1,0 +1,211 @@
+//! Everything known of a package before it is written: its texts, and its archive's members in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Package, Svr4Error, WrittenPackage};
+use crate::svr4::cksum::cksum;
+use crate::svr4::content::{Content, Measure};
+use crate::svr4::cpio::CpioError;
+use crate::svr4::pkginfo::PkgInfo;
+use crate::svr4::pkgmap::rules::{check_entry, info_name_problem};
+use crate::svr4::pkgmap::{Entry, Facts, Object, PkgMap, RuleError, Violation};
+
+pub struct Plan<'a> {
+    pub name: String,
+    pub mtime: u64,
+    pub pkginfo: String,
+    pub map: PkgMap,
+    pub pkgmap: String,
+    /// The members of the package's archive, folders before what is in them.
+    pub members: Vec<Member<'a>>,
+}
+
+pub struct Member<'a> {
+    pub name: String,
+    pub permissions: u32,
+    pub source: Source<'a>,
+}
+
+pub enum Source<'a> {
+    Directory,
+    Text(String),
+    Content { content: &'a Content, measured: Measure },
+}
+
+impl<'a> Plan<'a> {
+    /// Checks a package and reads its payload once.
+    pub fn of(package: &'a Package) -> Result<Self, Svr4Error> {
+        let name = package.info.get("PKG").unwrap_or("package without PKG").to_owned();
+        let info = with_classes(&name, package)?;
+        check_package(&name, package, &info)?;
+        let pkginfo = info.render();
+        let mut plan = Self {
+            name,
+            mtime: package.mtime,
+            pkginfo,
+            map: PkgMap { parts: 1, maxsize: 0, compressed: None, rows: Vec::new() },
+            pkgmap: String::new(),
+            members: Vec::new(),
+        };
+        plan.measure(package)?;
+        Ok(plan)
+    }
+
+    /// Measures every file, makes the map of the measures and lines the members up.
+    fn measure(&mut self, package: &'a Package) -> Result<(), Svr4Error> {
+        let mtime = self.mtime;
+        let mut tree = BTreeMap::new();
+        let mut info = vec![("pkginfo".to_owned(), text_facts(&self.pkginfo, mtime))];
+        for file in &package.install {
+            let member = format!("install/{}", file.name);
+            let measured = self.read(&member, &file.content)?;
+            info.push((file.name.clone(), measured_facts(measured, mtime)));
+            tree.insert(member, (0o644, Source::Content { content: &file.content, measured }));
+        }
+        let mut entries = Vec::with_capacity(package.entries.len());
+        for entry in &package.entries {
+            let member = member_name(&entry.path);
+            let mut stored = None;
+            entries.push(entry.try_map(|content| {
+                let measured = self.read(&member, content)?;
+                stored = Some(Source::Content { content, measured });
+                Ok(measured_facts(measured, mtime))
+            })?);
+            if let Some(source) = stored {
+                tree.insert(member, (stored_permissions(entry), source));
+            }
+        }
+        let built = PkgMap::build(info, entries);
+        self.map = built.map_err(|source| Svr4Error::PkgMap { package: self.name.clone(), source })?;
+        self.pkgmap = self.map.to_string();
+        self.members = vec![text_member("pkginfo", &self.pkginfo), text_member("pkgmap", &self.pkgmap)];
+        add_folders(&mut tree);
+        let tree = tree.into_iter().map(|(name, (permissions, source))| Member { name, permissions, source });
+        self.members.extend(tree);
+        Ok(())
+    }
+
+    fn read(&self, member: &str, content: &Content) -> Result<Measure, Svr4Error> {
+        content.measure().map_err(|source| self.content_error(member, content, source))
+    }
+
+    pub fn content_error(&self, member: &str, content: &Content, source: std::io::Error) -> Svr4Error {
+        let (package, content) = (self.name.clone(), content.describe());
+        Svr4Error::Content { package, member: member.to_owned(), content, source }
+    }
+
+    pub fn archive_error(&self, source: CpioError) -> Svr4Error {
+        Svr4Error::Archive { package: self.name.clone(), source }
+    }
+
+    pub fn into_written(self) -> WrittenPackage {
+        let sizes = || {
+            self.map.objects().filter_map(|entry| match &entry.object {
+                Object::File { contents, .. } => Some(contents.size),
+                _ => None,
+            })
+        };
+        WrittenPackage {
+            files: sizes().count(),
+            payload: sizes().sum(),
+            missing_parents: self.map.missing_parents(),
+            name: self.name,
+            pkginfo: self.pkginfo,
+            map: self.map,
+            pkgmap: self.pkgmap,
+        }
+    }
+}
+
+/// The parameters with CLASSES: those given, or the entries' classes in the order of the sorted map.
+fn with_classes(name: &str, package: &Package) -> Result<PkgInfo, Svr4Error> {
+    let wrong = |source| Svr4Error::PkgInfo { package: name.to_owned(), source };
+    let mut info = package.info.clone();
+    if info.classes().is_none() {
+        let mut sorted: Vec<(&str, &str)> =
+            package.entries.iter().map(|entry| (entry.path.as_str(), entry.class.as_str())).collect();
+        sorted.sort_unstable();
+        let mut classes: Vec<&str> = Vec::new();
+        for (_, class) in sorted {
+            if !classes.contains(&class) {
+                classes.push(class);
+            }
+        }
+        let classes = if classes.is_empty() { "none".to_owned() } else { classes.join(" ") };
+        info.set("CLASSES", classes).map_err(wrong)?;
+    }
+    info.validate().map_err(wrong)?;
+    Ok(info)
+}
+
+/// What ties parameters, scripts and entries together.
+fn check_package(name: &str, package: &Package, info: &PkgInfo) -> Result<(), Svr4Error> {
+    let classes: BTreeSet<&str> = info.classes().unwrap_or_default().into_iter().collect();
+    let wrong = |source| Svr4Error::PkgMap { package: name.to_owned(), source };
+    for entry in &package.entries {
+        check_entry(entry).map_err(wrong)?;
+        if !classes.contains(entry.class.as_str()) {
+            let violation = Violation::ClassNotInstalled { class: entry.class.clone() };
+            return Err(wrong(RuleError { path: entry.path.clone(), violation }));
+        }
+        if !entry.path.starts_with('/') && info.get("BASEDIR").is_none() {
+            return Err(Svr4Error::NoBasedir { package: name.to_owned(), path: entry.path.clone() });
+        }
+    }
+    let mut names = BTreeSet::new();
+    for file in &package.install {
+        let class = file.name.strip_prefix("i.").or_else(|| file.name.strip_prefix("r."));
+        let problem = if let Some(problem) = info_name_problem(&file.name) {
+            problem
+        } else if file.name == "pkginfo" || file.name == "pkgmap" {
+            "is made from the package itself"
+        } else if !names.insert(&file.name) {
+            "is given twice"
+        } else if class.is_some_and(|class| !classes.contains(class)) {
+            "is the script of a class that is not in CLASSES and would never run"
+        } else {
+            continue;
+        };
+        return Err(Svr4Error::Install { package: name.to_owned(), name: file.name.clone(), problem });
+    }
+    Ok(())
+}
+
+fn measured_facts(measured: Measure, mtime: u64) -> Facts {
+    Facts { size: measured.size, cksum: measured.cksum, mtime }
+}
+
+fn text_facts(text: &str, mtime: u64) -> Facts {
+    Facts { size: text.len() as u64, cksum: cksum(text.as_bytes()), mtime }
+}
+
+fn text_member(name: &str, text: &str) -> Member<'static> {
+    Member { name: name.to_owned(), permissions: 0o644, source: Source::Text(text.to_owned()) }
+}
+
+/// Paths below BASEDIR are stored in `reloc`, absolute ones in `root`.
+fn member_name(path: &str) -> String {
+    match path.strip_prefix('/') {
+        Some(path) => format!("root/{path}"),
+        None => format!("reloc/{path}"),
+    }
+}
+
+/// A spooled file is readable whatever the map says of the installed one.
+fn stored_permissions<F>(entry: &Entry<F>) -> u32 {
+    let mode = entry.object.attributes().and_then(|attributes| attributes.mode).unwrap_or(0);
+    (mode & 0o777) | 0o644
+}
+
+/// Adds the folders of the files. A folder's name sorts before every name it begins.
+fn add_folders(tree: &mut BTreeMap<String, (u32, Source)>) {
+    let mut folders = BTreeSet::new();
+    for name in tree.keys() {
+        let mut rest = name.as_str();
+        while let Some((folder, _)) = rest.rsplit_once('/') {
+            folders.insert(folder.to_owned());
+            rest = folder;
+        }
+    }
+    tree.extend(folders.into_iter().map(|folder| (folder, (0o755, Source::Directory))));
+}
