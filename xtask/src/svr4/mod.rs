@@ -13,7 +13,7 @@ pub mod datastream;
 pub mod depend;
 pub mod pkginfo;
 pub mod pkgmap;
-//pub mod reader;
+pub mod reader;
 
 /// Datastreams and their archives are made of blocks of this many bytes.
 pub const BLOCK: usize = 512;
