@@ -86,6 +86,11 @@ impl Header<'_> {
     }
 }
 
+/// Tells before anything is written whether a file can be a member.
+pub fn check(name: &str, mtime: u64, size: u64) -> Result<(), CpioError> {
+    Header { name, mtime, size, ..Header::default() }.encode().map(drop)
+}
+
 /// An archive being written. It must be ended by [`Archive::finish`], or it has no trailer.
 pub struct Archive<W> {
     out: W,

@@ -87,7 +87,8 @@ pub enum Svr4Error {
     Write(#[source] io::Error),
 }
 
-/// Writes `packages` in their order to `out`.
+/// Writes `packages` in their order to `out`, in many small pieces and some of 64 KiB. After an error that is not about
+/// the packages themselves a part of the stream may be written.
 pub fn write(packages: &[Package], out: &mut impl io::Write) -> Result<Written, Svr4Error> {
     if packages.is_empty() {
         return Err(Svr4Error::NoPackages);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Package, Svr4Error, WrittenPackage};
 use crate::svr4::cksum::cksum;
 use crate::svr4::content::{Content, Measure};
-use crate::svr4::cpio::CpioError;
+use crate::svr4::cpio::{self, CpioError};
 use crate::svr4::pkginfo::PkgInfo;
 use crate::svr4::pkgmap::rules::{check_entry, info_name_problem};
 use crate::svr4::pkgmap::{Entry, Facts, Object, PkgMap, RuleError, Violation};
@@ -82,6 +82,19 @@ impl<'a> Plan<'a> {
         add_folders(&mut tree);
         let tree = tree.into_iter().map(|(name, (permissions, source))| Member { name, permissions, source });
         self.members.extend(tree);
+        self.check_members()
+    }
+
+    /// What the archive's format has no room for is refused before a part of the stream is written.
+    fn check_members(&self) -> Result<(), Svr4Error> {
+        for Member { name, source, .. } in &self.members {
+            let size = match source {
+                Source::Directory => 0,
+                Source::Text(text) => text.len() as u64,
+                Source::Content { measured, .. } => measured.size,
+            };
+            cpio::check(name, self.mtime, size).map_err(|source| self.archive_error(source))?;
+        }
         Ok(())
     }
 

@@ -202,6 +202,12 @@ fn missing_parameters_missing_files_and_no_package_are_refused() {
     assert!(matches!(twice, Err(Svr4Error::PackageTwice(name)) if name == "ABCone"));
 }
 
+#[test]
+fn what_the_archive_has_no_room_for_is_refused_before_anything_is_written() {
+    let late = refused(|package| package.mtime = 1 << 32);
+    assert!(matches!(late, Svr4Error::Archive { source: CpioError::FieldTooLarge { field: "mtime", .. }, .. }));
+}
+
 /// Changes a file as soon as the stream's first bytes arrive, that is between the two passes.
 struct Meddler {
     path: PathBuf,
