@@ -203,6 +203,7 @@ mod tests {
         assert_eq!(value("X=a\\\n b\nY=c\n", Quotes::FirstCloses).unwrap(), "a\nb");
         assert_eq!(value("X=a\\\n b\nY=c\n", Quotes::LastCloses).unwrap(), "ab");
         assert_eq!(value("X=\"a\"\\\n\"b\"\n", Quotes::LastCloses).unwrap(), "ab");
+        assert_eq!(value("X=\"a\"\\\nb\n", Quotes::LastCloses), None, "the first line's quote did not close");
     }
 
     proptest! {

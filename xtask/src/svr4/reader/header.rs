@@ -55,8 +55,8 @@ pub fn read<R: Read>(input: &mut Input<R>, findings: &mut Findings) -> io::Resul
         1 => findings.error("header-edge", "header", "pkgadd cannot read a text of one byte more than its blocks"),
         _ => {}
     }
-    skip_extra_block(input, findings)?;
-    Ok(Some(packages(&text, findings)))
+    let readable = skip_extra_block(input, findings)?;
+    Ok(readable.then(|| packages(&text, findings)))
 }
 
 /// The length of the text with the end line and its newline, once both are there. The C reader looks for them in a
@@ -77,18 +77,21 @@ fn check_padding(padding: &[u8], findings: &mut Findings) {
     }
 }
 
-/// pkgtrans adds a block of NULs to a header that just fills its blocks, and pkgadd stumbles over it.
-fn skip_extra_block<R: Read>(input: &mut Input<R>, findings: &mut Findings) -> io::Result<()> {
-    if input.peek()?.first() == Some(&0) {
-        let block = input.take(BLOCK as u64)?;
-        if block.iter().all(|byte| *byte == 0) {
-            let message = "a block of NULs follows the header: pkgadd says \"Not a cpio file, bad header\"";
-            findings.error("header-extra-block", "header", message);
-        } else {
-            findings.error("archive-magic", "archive 0", "is not a cpio archive");
-        }
+/// pkgtrans adds a block of NULs to a header that just fills its blocks, and pkgadd stumbles over it. Returns whether an
+/// archive can follow.
+fn skip_extra_block<R: Read>(input: &mut Input<R>, findings: &mut Findings) -> io::Result<bool> {
+    if input.peek()?.first() != Some(&0) {
+        return Ok(true);
     }
-    Ok(())
+    let block = input.take(BLOCK as u64)?;
+    let zeros = block.iter().all(|byte| *byte == 0);
+    if zeros {
+        let message = "a block of NULs follows the header: pkgadd says \"Not a cpio file, bad header\"";
+        findings.error("header-extra-block", "header", message);
+    } else {
+        findings.error("archive-magic", "archive 0", "is not a cpio archive");
+    }
+    Ok(zeros)
 }
 
 fn packages(text: &str, findings: &mut Findings) -> Vec<Listed> {

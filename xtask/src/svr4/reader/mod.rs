@@ -15,6 +15,7 @@
 //! | pkgmap | `pkgmap-missing` `map-first-line` `map-parts` `map-maxsize` `map-crlf` `map-layout` `map-volume` `map-type` `map-mode` `map-fields` `map-link` `map-path` `map-duplicate` `map-unsorted` `class-unknown` `owner-unknown` `group-unknown` `parent-missing` `parent-not-directory` |
 //! | payload | `file-missing` `file-size` `file-cksum` `file-extra` `file-unchecked` |
 //! | package files | `info-missing` `info-size` `info-cksum` `info-unchecked` `info-unknown` `script-unused` `depend-syntax` |
+//! | anywhere | `too-many-findings` |
 
 mod check;
 mod cpio;

@@ -68,7 +68,7 @@ impl<R: Read> Session<'_, R> {
             return Ok(Vec::new());
         }
         let mut packages = Vec::new();
-        let mut archive = 0;
+        let mut archive: u64 = 0;
         for listed in listed {
             let mut contents = Contents::default();
             for part in 1..=listed.parts {
@@ -147,7 +147,7 @@ impl<R: Read> Session<'_, R> {
             }
         }
         let is_text = matches!(name.as_str(), "pkginfo" | "pkgmap" | "install/depend");
-        let mut text = (is_text && self.affordable(place, member)).then(Vec::new);
+        let mut text = (is_text && self.affordable(place, &member.name, member.size)).then(Vec::new);
         let (complete, stored) = self.file(package, &name, place, member, text.as_mut())?;
         let twice = match name.as_str() {
             "pkginfo" => replace(&mut contents.texts.pkginfo, text),
@@ -240,7 +240,7 @@ impl<R: Read> Session<'_, R> {
         if text.is_some() {
             self.findings.error("member-duplicate", place, format!("{:?} is there twice", member.name));
         }
-        if !self.affordable(place, member) {
+        if !self.affordable(place, &member.name, member.size) {
             return self.pass_over(member);
         }
         let mut bytes = Vec::new();
@@ -250,13 +250,14 @@ impl<R: Read> Session<'_, R> {
     }
 
     /// Whether a text may be kept in memory.
-    fn affordable(&mut self, place: &str, member: &Member) -> bool {
-        if member.size > MAX_TEXT || self.texts.saturating_add(member.size) > MAX_TEXTS {
-            let message = format!("{:?} of {} bytes is too large to be what it is named", member.name, member.size);
+    fn affordable(&mut self, place: &str, name: &str, size: u64) -> bool {
+        let total = self.texts.saturating_add(size);
+        if size > MAX_TEXT || total > MAX_TEXTS {
+            let message = format!("{name:?} of {size} bytes is more than is kept of a text, or of all together");
             self.findings.error("text-too-large", place, message);
             return false;
         }
-        self.texts += member.size;
+        self.texts = total;
         true
     }
 
@@ -318,4 +319,50 @@ fn in_known_tree(name: &str) -> bool {
     let numbered =
         matches!(tree, "reloc" | "root") && !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     !rest.is_empty() && (numbered || matches!(top, "install" | "archive"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::svr4::reader::NoVisitor;
+
+    #[test]
+    fn the_sum_folds_like_the_sum_command() {
+        for (sum, cksum) in [(0, 0), (641, 641), (20_000_000 * 255, 764), (0x1_ffff, 1), (u64::from(u32::MAX), 0xffff)]
+        {
+            assert_eq!(fold(sum), cksum, "{sum}");
+        }
+    }
+
+    fn session<'v>(input: &'v [u8], visitor: &'v mut NoVisitor) -> Session<'v, &'v [u8]> {
+        Session { input: Input::new(input), findings: Findings::default(), visitor, members: 0, texts: 0 }
+    }
+
+    #[test]
+    fn texts_are_kept_up_to_a_limit_each_and_together() {
+        let mut visitor = NoVisitor;
+        let mut session = session(b"", &mut visitor);
+        assert!(!session.affordable("archive 0", "pkgmap", MAX_TEXT + 1));
+        for _ in 0..MAX_TEXTS / MAX_TEXT {
+            assert!(session.affordable("archive 0", "pkgmap", MAX_TEXT));
+        }
+        assert!(session.affordable("archive 0", "pkgmap", 0));
+        assert!(!session.affordable("archive 0", "pkgmap", 1));
+    }
+
+    #[test]
+    fn members_are_read_up_to_a_limit() {
+        let member = format!("070701{}0000000200000000a\0", "0".repeat(88));
+        let two = member.repeat(2);
+        let mut visitor = NoVisitor;
+        let mut session = session(two.as_bytes(), &mut visitor);
+        session.members = MAX_MEMBERS - 1;
+        let mut seen = 0;
+        let outcome = session.archive("archive 1", |session, member| {
+            seen += 1;
+            session.pass_over(member)
+        });
+        assert!(outcome.unwrap() == Outcome::Lost);
+        assert_eq!((seen, session.findings.into_vec()[0].id), (1, "too-many-members"));
+    }
 }

@@ -79,6 +79,13 @@ fn header_lines_that_can_be_read_all_the_same() {
 }
 
 #[test]
+fn a_package_listed_twice() {
+    let twice = "# PaCkAgE DaTaStReAm\nABCexample 1 20\nABCexample 1 20\n# end of header\n";
+    let found = findings(&sample().header(twice).bytes());
+    assert_eq!((found[0].id, found[0].place.as_str()), ("header-duplicate", "header line 3"));
+}
+
+#[test]
 fn names_in_the_header_are_judged_by_the_smallest_table() {
     let named = |name: &str| {
         let text = format!("# PaCkAgE DaTaStReAm\n{name} 1 20\n# end of header\n");
