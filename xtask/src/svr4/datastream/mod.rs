@@ -1,6 +1,6 @@
 //! Writes a datastream: packages with their payload, as one file that pkgadd installs from.
 //!
-//! Everything is checked and measured before the first byte is written ([`plan`]), then the payload is copied in a second
+//! Everything is checked and measured before the first byte is written (module `plan`), then the payload is copied in a second
 //! pass and compared with the measure, so a file that changes in between is an error and not a broken package. Equal input
 //! gives equal bytes: every time is [`Package::mtime`], members are sorted, owners and inodes are fixed.
 
@@ -19,7 +19,7 @@ use super::cpio::{Archive, CpioError};
 use super::pkginfo::{PkgInfo, PkgInfoError};
 use super::pkgmap::{Entry, PkgMap, RuleError};
 
-use plan::{Member, Plan, Source};
+use plan::{Member, Plan, Source, content_error};
 
 /// A file of the package itself, kept in `install/`: depend, copyright, postinstall, i.CLASS and the like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +149,7 @@ fn write_member(plan: &Plan, member: &Member, archive: &mut Archive<impl io::Wri
         }
         Source::Content { content, measured } => (content, measured),
     };
-    let failed = |source| plan.content_error(name, content, source);
+    let failed = |source| content_error(&plan.name, name, content, source);
     let mut bytes = Measuring::new(content.open().map_err(failed)?);
     match archive.file(name, *permissions, plan.mtime, measured.size, &mut bytes) {
         Ok(()) if bytes.measure() == *measured => Ok(()),

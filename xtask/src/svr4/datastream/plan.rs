@@ -1,6 +1,7 @@
 //! Everything known of a package before it is written: its texts, and its archive's members in order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use super::{Package, Svr4Error, WrittenPackage};
 use crate::svr4::cksum::cksum;
@@ -33,78 +34,20 @@ pub enum Source<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Checks a package and reads its payload once.
+    /// Checks a package, reads its payload once, makes its texts and lines the members of its archive up.
     pub fn of(package: &'a Package) -> Result<Self, Svr4Error> {
         let name = package.info.get("PKG").unwrap_or("package without PKG").to_owned();
         let info = with_classes(&name, package)?;
         check_package(&name, package, &info)?;
         let pkginfo = info.render();
-        let mut plan = Self {
-            name,
-            mtime: package.mtime,
-            pkginfo,
-            map: PkgMap { parts: 1, maxsize: 0, compressed: None, rows: Vec::new() },
-            pkgmap: String::new(),
-            members: Vec::new(),
-        };
-        plan.measure(package)?;
-        Ok(plan)
-    }
-
-    /// Measures every file, makes the map of the measures and lines the members up.
-    fn measure(&mut self, package: &'a Package) -> Result<(), Svr4Error> {
-        let mtime = self.mtime;
-        let mut tree = BTreeMap::new();
-        let mut info = vec![("pkginfo".to_owned(), text_facts(&self.pkginfo, mtime))];
-        for file in &package.install {
-            let member = format!("install/{}", file.name);
-            let measured = self.read(&member, &file.content)?;
-            info.push((file.name.clone(), measured_facts(measured, mtime)));
-            tree.insert(member, (0o644, Source::Content { content: &file.content, measured }));
-        }
-        let mut entries = Vec::with_capacity(package.entries.len());
-        for entry in &package.entries {
-            let member = member_name(&entry.path);
-            let mut stored = None;
-            entries.push(entry.try_map(|content| {
-                let measured = self.read(&member, content)?;
-                stored = Some(Source::Content { content, measured });
-                Ok(measured_facts(measured, mtime))
-            })?);
-            if let Some(source) = stored {
-                tree.insert(member, (stored_permissions(entry), source));
-            }
-        }
-        let built = PkgMap::build(info, entries);
-        self.map = built.map_err(|source| Svr4Error::PkgMap { package: self.name.clone(), source })?;
-        self.pkgmap = self.map.to_string();
-        self.members = vec![text_member("pkginfo", &self.pkginfo), text_member("pkgmap", &self.pkgmap)];
+        let (map, mut tree) = measure(&name, package, &pkginfo)?;
+        let pkgmap = map.to_string();
         add_folders(&mut tree);
-        let tree = tree.into_iter().map(|(name, (permissions, source))| Member { name, permissions, source });
-        self.members.extend(tree);
-        self.check_members()
-    }
-
-    /// What the archive's format has no room for is refused before a part of the stream is written.
-    fn check_members(&self) -> Result<(), Svr4Error> {
-        for Member { name, source, .. } in &self.members {
-            let size = match source {
-                Source::Directory => 0,
-                Source::Text(text) => text.len() as u64,
-                Source::Content { measured, .. } => measured.size,
-            };
-            cpio::check(name, self.mtime, size).map_err(|source| self.archive_error(source))?;
-        }
-        Ok(())
-    }
-
-    fn read(&self, member: &str, content: &Content) -> Result<Measure, Svr4Error> {
-        content.measure().map_err(|source| self.content_error(member, content, source))
-    }
-
-    pub fn content_error(&self, member: &str, content: &Content, source: std::io::Error) -> Svr4Error {
-        let (package, content) = (self.name.clone(), content.describe());
-        Svr4Error::Content { package, member: member.to_owned(), content, source }
+        let mut members = vec![text_member("pkginfo", &pkginfo), text_member("pkgmap", &pkgmap)];
+        let stored = tree.into_iter().map(|(name, (permissions, source))| Member { name, permissions, source });
+        members.extend(stored);
+        check_members(&name, package.mtime, &members)?;
+        Ok(Self { name, mtime: package.mtime, pkginfo, map, pkgmap, members })
     }
 
     pub fn archive_error(&self, source: CpioError) -> Svr4Error {
@@ -128,6 +71,61 @@ impl<'a> Plan<'a> {
             pkgmap: self.pkgmap,
         }
     }
+}
+
+/// The members that hold files, by name, with their permissions.
+type Tree<'a> = BTreeMap<String, (u32, Source<'a>)>;
+
+/// Reads every file once; gives the map of what was measured and the members to copy.
+fn measure<'a>(name: &str, package: &'a Package, pkginfo: &str) -> Result<(PkgMap, Tree<'a>), Svr4Error> {
+    let read = |member: &str, content: &Content| {
+        content.measure().map_err(|source| content_error(name, member, content, source))
+    };
+    let facts = |measured: Measure| Facts { size: measured.size, cksum: measured.cksum, mtime: package.mtime };
+    let own = Measure { size: pkginfo.len() as u64, cksum: cksum(pkginfo.as_bytes()) };
+    let mut info = vec![("pkginfo".to_owned(), facts(own))];
+    let mut tree = Tree::new();
+    for file in &package.install {
+        let member = format!("install/{}", file.name);
+        let measured = read(&member, &file.content)?;
+        info.push((file.name.clone(), facts(measured)));
+        tree.insert(member, (0o644, Source::Content { content: &file.content, measured }));
+    }
+    let mut entries = Vec::with_capacity(package.entries.len());
+    for entry in &package.entries {
+        let member = member_name(&entry.path);
+        let mut stored = None;
+        entries.push(entry.try_map(|content| {
+            let measured = read(&member, content)?;
+            stored = Some(Source::Content { content, measured });
+            Ok(facts(measured))
+        })?);
+        if let Some(source) = stored {
+            tree.insert(member, (stored_permissions(entry), source));
+        }
+    }
+    let built = PkgMap::build(info, entries);
+    let map = built.map_err(|source| Svr4Error::PkgMap { package: name.to_owned(), source })?;
+    Ok((map, tree))
+}
+
+/// What the archive's format has no room for is refused before a part of the stream is written.
+fn check_members(name: &str, mtime: u64, members: &[Member]) -> Result<(), Svr4Error> {
+    for member in members {
+        let size = match &member.source {
+            Source::Directory => 0,
+            Source::Text(text) => text.len() as u64,
+            Source::Content { measured, .. } => measured.size,
+        };
+        let fits = cpio::check(&member.name, mtime, size);
+        fits.map_err(|source| Svr4Error::Archive { package: name.to_owned(), source })?;
+    }
+    Ok(())
+}
+
+pub fn content_error(package: &str, member: &str, content: &Content, source: io::Error) -> Svr4Error {
+    let (package, member, content) = (package.to_owned(), member.to_owned(), content.describe());
+    Svr4Error::Content { package, member, content, source }
 }
 
 /// The parameters with CLASSES: those given, or the entries' classes in the order of the sorted map.
@@ -184,14 +182,6 @@ fn check_package(name: &str, package: &Package, info: &PkgInfo) -> Result<(), Sv
     Ok(())
 }
 
-fn measured_facts(measured: Measure, mtime: u64) -> Facts {
-    Facts { size: measured.size, cksum: measured.cksum, mtime }
-}
-
-fn text_facts(text: &str, mtime: u64) -> Facts {
-    Facts { size: text.len() as u64, cksum: cksum(text.as_bytes()), mtime }
-}
-
 fn text_member(name: &str, text: &str) -> Member<'static> {
     Member { name: name.to_owned(), permissions: 0o644, source: Source::Text(text.to_owned()) }
 }
@@ -211,7 +201,7 @@ fn stored_permissions<F>(entry: &Entry<F>) -> u32 {
 }
 
 /// Adds the folders of the files. A folder's name sorts before every name it begins.
-fn add_folders(tree: &mut BTreeMap<String, (u32, Source)>) {
+fn add_folders(tree: &mut Tree) {
     let mut folders = BTreeSet::new();
     for name in tree.keys() {
         let mut rest = name.as_str();

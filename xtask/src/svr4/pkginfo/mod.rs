@@ -1,6 +1,6 @@
 //! The pkginfo file: ordered `KEY=VALUE` parameters, never quoted when written here.
 //!
-//! [`rules`] refuses what pkgmk, pkgadd or their reader of parameters would refuse or change; [`parse`] reads a file as
+//! [`rules`] refuses what pkgmk, pkgadd or their reader of parameters would refuse or change; [`mod@parse`] reads a file as
 //! that reader does.
 
 pub mod parse;
