@@ -4,7 +4,8 @@ mod vbox_support;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use simhost::vbox::{Effect, Fault, Guest, Spec, What};
 use vbox_support::{Host, KILL, STOP, TERM, finish, hangs, wait_until};
@@ -96,16 +97,16 @@ fn term_during_the_start_waits_for_it_and_saves_then() {
 }
 
 #[test]
-fn kill_is_an_abort_that_vboxsvc_notices_within_300_ms() {
+fn kill_is_an_abort_that_vboxsvc_notices_a_moment_later() {
     let host = Host::new();
     let uuid = host.vbox.create_vm("v1");
     let vm = host.run_headless(&uuid);
+    let killed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     assert!(host.vbox.kill_vm(&uuid, KILL));
-    let killed = Instant::now();
-    assert_eq!(host.vbox.state(&uuid), "running", "not noticed yet");
-    host.vbox.wait_for_state(&uuid, "aborted");
-    assert!(killed.elapsed() < Duration::from_millis(600), "took {:?}", killed.elapsed());
     assert_eq!(finish(vm).exit, 137);
+    host.vbox.wait_for_state(&uuid, "aborted");
+    let noticed = host.vbox.events().into_iter().rev().find(|event| matches!(event.what, What::State { .. })).unwrap();
+    assert!(noticed.at_ms >= killed + 100, "killed at {killed}, noticed at {}", noticed.at_ms);
     let refused = host.manage(&["controlvm", "v1", "poweroff"]);
     assert_eq!(refused.err, "VBoxManage: error: Machine 'v1' is not currently running.\n");
 }
@@ -199,7 +200,7 @@ fn when_vboxsvc_is_killed_the_vm_lives_on_unknown_and_a_second_copy_can_be_start
     assert!(host.vbox.ran_twice(&uuid));
     assert!(host.vbox.events().iter().any(|event| event.what == What::SecondCopy { other: pid }));
     let ended = finish(first);
-    assert!(killed.elapsed() >= Duration::from_millis(1400), "lived for {:?}", killed.elapsed());
+    assert!(killed.elapsed() >= Duration::from_millis(2400), "lived for {:?}", killed.elapsed());
     assert_eq!(ended.exit, 133);
     assert!(ended.err.contains("!!Assertion Failed!!"), "{}", ended.err);
     assert_eq!(host.vbox.state(&uuid), "running", "the second one is not disturbed");
@@ -315,15 +316,56 @@ fn a_serial_port_answers_while_the_machine_runs() {
     assert_eq!((failed.exit, failed.out.as_str()), (0, recorded!("iem-uart-baddir-headless.out")));
 }
 
+/// Only root can be two users; elsewhere there is nothing to see.
 #[test]
-fn another_user_does_not_see_the_machine() {
+fn users_see_their_own_machines_alone_and_have_a_vboxsvc_each() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
+    let other = 4242;
     let host = Host::new();
-    host.vbox.create_vm_with(Spec { owner: Some(4242), ..Spec::named("theirs") });
-    let answer = host.manage(&["showvminfo", "theirs", "--machinereadable"]);
-    assert_eq!(answer.exit, 1);
-    assert!(answer.err.contains("Could not find a registered machine named 'theirs'"), "{}", answer.err);
-    assert_eq!(host.manage(&["list", "vms"]).out, "");
+    host.open_to_all_users();
+    let mine = host.vbox.create_vm("mine");
+    let theirs = host.vbox.create_vm_with(Spec { owner: Some(other), ..Spec::named("theirs") });
+    let as_other = |args: &[&str]| {
+        let output = host.command("VBoxManage", args).uid(other).gid(other).output().unwrap();
+        assert!(output.stderr.is_empty() || !output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    host.vbox.fault(Fault::new(Effect::Noise).verb("--version").times(1));
+    assert!(as_other(&["--version"]).starts_with("WARNING"), "faults reach every user");
+    assert_eq!(host.manage(&["list", "vms"]).out, format!("\"mine\" {{{mine}}}\n"));
+    assert_eq!(as_other(&["list", "vms"]), format!("\"theirs\" {{{theirs}}}\n"));
+    assert!(as_other(&["startvm", "mine"]).contains("Could not find a registered machine named 'mine'"));
+    assert!(as_other(&["startvm", "theirs", "--type", "headless"]).contains("has been successfully started"));
+    let their_vbox = host.vbox.of(other);
+    assert_eq!(their_vbox.state(&theirs), "running");
+    assert_ne!(their_vbox.vboxsvc(), host.vbox.vboxsvc());
+    their_vbox.guest_power_off(&theirs);
+    their_vbox.wait_for_state(&theirs, "poweroff");
+    assert!(host.vbox.events().iter().any(|event| event.uid == other && matches!(event.what, What::Started { .. })));
+    their_vbox.shut_down();
+}
+
+#[test]
+fn a_home_of_somebody_else_stops_a_vboxsvc_from_starting_but_not_one_that_is_up() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let other = 4242;
+    let host = Host::new();
+    host.open_to_all_users();
+    let home = host.vbox.root().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let list = |home: Option<&std::path::Path>| {
+        let mut command = host.command("VBoxManage", &["list", "vms"]);
+        command.envs(home.map(|home| ("HOME", home))).uid(other).gid(other).output().unwrap()
+    };
+    let denied = list(Some(&home));
+    assert_eq!(denied.status.code(), Some(1));
+    let text = String::from_utf8(denied.stderr).unwrap();
+    assert_eq!(text, recorded!("iem-nr-user-with-root-home.err").replace("/root/", &format!("{}/", home.display())));
+    assert!(list(None).status.success());
+    assert!(list(Some(&home)).status.success(), "one is up now");
+    host.vbox.of(other).shut_down();
 }

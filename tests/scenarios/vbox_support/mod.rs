@@ -3,7 +3,7 @@
 // Each test program compiles its own copy and uses a part of it; clippy does not take it for a test.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -33,10 +33,19 @@ impl Host {
         vbox.set_settings(&Settings {
             server_linger: Duration::from_millis(700),
             server_term_linger: Duration::from_millis(400),
-            orphan_life: Duration::from_millis(1500),
+            orphan_life: Duration::from_millis(2500),
             ..Settings::default()
         });
         Self { dir, vbox }
+    }
+
+    /// Lets other users run the host's programs, wherever the project was built.
+    pub fn open_to_all_users(&self) {
+        std::fs::set_permissions(self.dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        for name in NAMES {
+            std::fs::remove_file(self.program(name)).unwrap();
+            std::fs::copy(env!("CARGO_BIN_EXE_simhost"), self.program(name)).unwrap();
+        }
     }
 
     pub fn program(&self, name: &str) -> PathBuf {

@@ -18,7 +18,7 @@ pub struct Registry {
     pub server: Option<Server>,
     pub orders: Vec<Order>,
     pub next_order: u64,
-    /// Events to log once the change is on disk.
+    /// Events to log with the change.
     #[serde(skip)]
     notes: Vec<(Option<String>, What)>,
 }
@@ -219,7 +219,7 @@ impl Registry {
         id
     }
 
-    /// Logs an event once the change is on disk.
+    /// Logs an event with the change.
     pub fn note(&mut self, vm: Option<&str>, what: What) {
         self.notes.push((vm.map(str::to_owned), what));
     }

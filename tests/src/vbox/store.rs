@@ -81,12 +81,13 @@ impl Store {
         let mut registry = self.read()?;
         let before = serde_json::to_vec(&registry)?;
         let result = change(&mut registry);
+        // Logged first: whoever sees the change finds its event.
+        for (vm, what) in registry.take_notes() {
+            self.log(vm.as_deref(), what)?;
+        }
         let after = serde_json::to_vec(&registry)?;
         if before != after {
             write_atomically(&self.registry_file(), &after, 0o644)?;
-        }
-        for (vm, what) in registry.take_notes() {
-            self.log(vm.as_deref(), what)?;
         }
         Ok(result)
     }

@@ -4,6 +4,7 @@ mod failure;
 mod options;
 mod run;
 mod session;
+mod signals;
 mod uart;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use anyhow::Result;
 
 use self::options::Wish;
 use self::session::{Denied, Session};
+use self::signals::Signals;
 use super::faults::{self, Effect, PowerUp};
 use super::machine::Frontend;
 use super::server::NoServer;
@@ -73,6 +75,8 @@ pub fn gui(root: &Path, args: &[OsString]) -> Result<ExitCode> {
 
 fn start(store: Store, vm: &str, frontend: Frontend) -> Result<ExitCode> {
     let program = frontend.program();
+    // Before anybody can see the session and send one.
+    let signals = Signals::handle(frontend)?;
     let session = match Session::take(store, vm, frontend)? {
         Ok(session) => session,
         Err(denied) => {
@@ -87,7 +91,7 @@ fn start(store: Store, vm: &str, frontend: Frontend) -> Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     };
-    run::Vm::new(session)?.run()
+    run::Vm::new(session, signals)?.run()
 }
 
 /// Faults that strike before VBoxHeadless's own code runs.

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -12,6 +10,7 @@ use nix::sys::signal::Signal;
 
 use super::failure;
 use super::session::Session;
+use super::signals::Signals;
 use super::uart::Uarts;
 use super::{err, out};
 use crate::vbox::events::{What, now_ms};
@@ -55,7 +54,7 @@ enum End {
 pub struct Vm {
     session: Session,
     phase: Phase,
-    signals: Vec<(Signal, Arc<AtomicBool>)>,
+    signals: Signals,
     /// A signal that asks to save came before the VM was up.
     save_when_up: bool,
     guest_ends_at: Option<Instant>,
@@ -67,18 +66,7 @@ pub struct Vm {
 }
 
 impl Vm {
-    pub fn new(session: Session) -> Result<Self> {
-        // A GUI dies of its terminal's signals, the headless program takes them as wishes to save.
-        let handled: &[Signal] = match session.frontend {
-            Frontend::Headless => &[Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1],
-            Frontend::Gui => &[Signal::SIGTERM],
-        };
-        let mut signals = Vec::new();
-        for &signal in handled {
-            let flag = Arc::new(AtomicBool::new(false));
-            signal_hook::flag::register(signal as i32, Arc::clone(&flag))?;
-            signals.push((signal, flag));
-        }
+    pub fn new(session: Session, signals: Signals) -> Result<Self> {
         let mut time = if session.restoring { session.spec.times.restore } else { session.spec.times.start };
         if let Some(longer) = session.fault(|effect| match effect {
             Effect::StartTakes(time) => Some(*time),
@@ -203,11 +191,8 @@ impl Vm {
     }
 
     fn mind_signals(&mut self) -> Result<Option<End>> {
-        for (signal, flag) in &self.signals {
-            if !flag.swap(false, Ordering::Relaxed) {
-                continue;
-            }
-            self.session.log(What::Signal { signal: *signal as i32 })?;
+        while let Some(signal) = self.signals.take() {
+            self.session.log(What::Signal { signal: signal as i32 })?;
             let name = match signal {
                 Signal::SIGINT => "Interrupt",
                 Signal::SIGHUP => "Hangup",
