@@ -11,7 +11,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::commands::subject::{Selector, World};
-use crate::commands::{monitor, refresh, start, status, stop};
+use crate::commands::{monitor, power, refresh, start, status, stop, vmsvccheck};
 use crate::exit::{self, Exit};
 use crate::log::Log;
 use args::{Cli, Command};
@@ -45,6 +45,11 @@ fn dispatch(world: &World, selector: &Selector, command: Command) -> anyhow::Res
         Command::Stop => stop::run(world, selector)?,
         Command::Refresh => refresh::run(world, selector)?,
         Command::Status { json } => return Ok(ExitCode::from(status::run(world, selector, json)?)),
+        Command::Save => power::save(world, selector)?,
+        Command::Poweroff { force } => power::poweroff(world, selector, force.into())?,
+        Command::Reboot { force, when } => power::reboot(world, selector, force.into(), when.is_some())?,
+        Command::Reset => power::reset(world, selector)?,
+        Command::Vmsvccheck => return Ok(ExitCode::from(vmsvccheck::run(world, selector)?)),
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };
     Ok(exit.into())

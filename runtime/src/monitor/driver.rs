@@ -24,6 +24,7 @@ use crate::commands::subject::{Subject, World};
 use crate::decide::Sight;
 use crate::decide::watch::{NoKick, SmfState};
 use crate::exec::{Ended, InterruptibleRunner};
+use crate::hook;
 use crate::rundir::Lock;
 use crate::rundir::files::{Held, PidRecord};
 use crate::virtualbox::launch;
@@ -361,22 +362,16 @@ impl<'w> Driver<'w> {
 
     fn run_hook(&mut self) -> Option<Event> {
         let hook = &self.subject.settings.hook;
-        let Some(method) = &hook.method else { return Some(Event::HookEnded(None)) };
-        let mut command = Command::new(method);
-        command
-            .args(&hook.params)
-            .env_clear()
-            .envs(self.subject.environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .process_group(0);
-        match command.spawn() {
-            Ok(child) => {
-                self.hook = Some(Hook { child, deadline: Instant::now() + hook.timeout });
+        let started = hook::call(hook, self.subject.environment(), self.subject.user.is_root())
+            .map_err(anyhow::Error::from)
+            .and_then(|call| Ok((call.command().stdout(Stdio::null()).spawn()?, call.deadline)));
+        match started {
+            Ok((child, time)) => {
+                self.hook = Some(Hook { child, deadline: Instant::now() + time });
                 None
             }
             Err(error) => {
-                self.subject.log.warn(format!("cannot run the hook {}: {error}", method.display()));
+                self.subject.log.warn(format!("the hook was not run: {error:#}"));
                 Some(Event::HookEnded(None))
             }
         }
