@@ -46,7 +46,7 @@ const FLAGS: [&str; 19] = [
 
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error("cannot prepare the linker in {path}: {source}")]
+    #[error("the linker cannot use {path}: {source}")]
     File { path: PathBuf, source: io::Error },
     #[error("cannot write the linker's plan: {0}")]
     Plan(#[from] serde_json::Error),
