@@ -17,6 +17,9 @@ pub struct Cli {
     /// The VM: the name of its instance, or its vm/name
     #[arg(long, global = true, value_name = "NAME")]
     pub vm: Option<String>,
+    /// Say what would be done and why, and do nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -37,6 +40,21 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Say what start, stop and the monitor would do now, and why
+    Explain {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List every instance: its VM, its user, its states
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only this user's, asked as this user
+        #[arg(long, value_name = "USER", hide = true)]
+        of_user: Option<String>,
     },
     /// Save the VM's state, whatever its stop method is
     #[command(visible_aliases = ["savestate", "save-state"])]

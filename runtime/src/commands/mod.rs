@@ -1,7 +1,9 @@
 //! The commands, one file each: gather facts, decide, act, report.
 
 pub mod bring_down;
+pub mod explain;
 pub mod leave_monitor;
+pub mod list;
 pub mod monitor;
 pub mod power;
 pub mod refresh;

@@ -129,7 +129,7 @@ fn down(subject: &Subject, method: StopMethod, deadline: Option<Instant>) -> any
     }
 }
 
-fn vm_process(subject: &Subject) -> anyhow::Result<VmProcess> {
+pub fn vm_process(subject: &Subject) -> anyhow::Result<VmProcess> {
     let living = bring_down::processes(subject)?;
     let recorded = subject.files.own_vm_process()?;
     Ok(match (living.as_slice(), recorded) {

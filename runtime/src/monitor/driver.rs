@@ -11,14 +11,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use super::ready;
-use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Monitor, Notes, Request, Scope};
+use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Monitor, Notes, Request, Scope};
 use crate::commands::bring_down;
 use crate::commands::subject::{Subject, World};
 use crate::decide::Sight;
@@ -86,6 +86,8 @@ pub struct Driver<'w> {
     /// VirtualBox's server as it was when the VM came up.
     server: Option<Process>,
     notes: Notes,
+    /// The moment that `notes.up_since` tells in the calendar's time.
+    up_from: Option<Moment>,
     ready_sent: bool,
 }
 
@@ -123,6 +125,7 @@ impl<'w> Driver<'w> {
             hook: None,
             server: None,
             notes: Notes::default(),
+            up_from: None,
             ready_sent: false,
         })
     }
@@ -426,10 +429,17 @@ impl<'w> Driver<'w> {
 
     /// Writes the notes for `status` where they changed.
     fn publish(&mut self) {
-        if self.notes == *self.monitor.notes() {
+        let up_since = match self.monitor.live_since() {
+            None => None,
+            Some(since) if self.up_from == Some(since) => self.notes.up_since,
+            Some(_) => SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|d| d.as_secs()),
+        };
+        self.up_from = self.monitor.live_since();
+        let notes = Notes { up_since, ..self.monitor.notes().clone() };
+        if self.notes == notes {
             return;
         }
-        self.notes = self.monitor.notes().clone();
+        self.notes = notes;
         let text = serde_json::to_string(&self.notes).unwrap_or_default();
         if let Err(error) = self.subject.files.notes.write(&text, false) {
             self.subject.log.line(Level::Warning, error);
