@@ -261,3 +261,12 @@ fn zonename_says_where_it_is() {
     fs::write(host.root().join("etc/zonename"), "z1\n").unwrap();
     assert_eq!(host.run("zonename", [""; 0]).stdout, "z1\n");
 }
+
+#[test]
+fn a_recursive_enable_takes_what_is_required_with_it() {
+    let dependencies = "<dependency name='cron' grouping='require_all' restart_on='none' type='service'><service_fmri value='svc:/system/cron'/></dependency>";
+    let host = host_with(&Manifest { dependencies, ..Manifest::default() }, "");
+    svcadm(&host, "disable -s svc:/system/cron:default").expect_success();
+    svcadm(&host, &format!("enable -rs {DEFAULT}")).expect_success();
+    assert_eq!(host.state("svc:/system/cron:default").as_deref(), Some("online"));
+}
