@@ -1,5 +1,6 @@
 //! The commands of `cargo xtask`, one file each: they put the library together and tell what they did.
 
+pub mod check;
 pub mod ci;
 pub mod manifest;
 pub mod pkg;
@@ -13,6 +14,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
     match command {
         Command::Pkg(args) => pkg::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
+        Command::Check(args) => check::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
 }
