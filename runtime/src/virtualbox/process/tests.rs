@@ -199,6 +199,7 @@ fn a_start_time_is_written_and_read_back() {
     assert!("".parse::<StartTime>().is_err() && "-1".parse::<StartTime>().is_err());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_process_whose_name_imitates_the_kernels_format_is_read_right() {
     let dir = tempfile::tempdir().unwrap();
