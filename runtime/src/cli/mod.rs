@@ -6,12 +6,13 @@ mod legacy;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::commands::subject::{Selector, World};
-use crate::commands::{monitor, refresh, start, status, stop};
+use crate::commands::{monitor, refresh, sercon, start, status, stop};
 use crate::exit::{self, Exit};
 use crate::log::Log;
 use args::{Cli, Command};
@@ -45,6 +46,11 @@ fn dispatch(world: &World, selector: &Selector, command: Command) -> anyhow::Res
         Command::Stop => stop::run(world, selector)?,
         Command::Refresh => refresh::run(world, selector)?,
         Command::Status { json } => return Ok(ExitCode::from(status::run(world, selector, json)?)),
+        Command::Sercon { port, retry } => {
+            return sercon::run(world, selector, &port.path, port.uart, Some(Duration::from_secs(retry)));
+        }
+        Command::SerconOnce { port } => return sercon::run(world, selector, &port.path, port.uart, None),
+        Command::SerconBreak => sercon::end(world, selector)?,
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };
     Ok(exit.into())

@@ -3,6 +3,7 @@
 pub mod bring_down;
 pub mod monitor;
 pub mod refresh;
+pub mod sercon;
 pub mod start;
 pub mod status;
 pub mod stop;
