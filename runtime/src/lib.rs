@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod console;
 pub mod decide;
 pub mod environment;
 pub mod exec;

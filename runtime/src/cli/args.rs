@@ -1,5 +1,6 @@
 //! The commands and their options, in their modern spelling.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -78,6 +79,24 @@ pub enum Command {
     /// Run the check inside the VM now (exit 0 okay, 1 one failure, 2 reboot, 3 maintenance)
     #[command(visible_alias = "hook")]
     Vmsvccheck,
+    /// Show the serial console of the VM, and come back to it after each reboot
+    #[command(after_help = CONSOLE_HELP)]
+    Sercon {
+        #[command(flatten)]
+        port: Port,
+        /// The longest wait between two tries to connect; the first ones come sooner
+        #[arg(value_name = "RETRY_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        retry: u64,
+    },
+    /// Show the serial console of the VM until it closes
+    #[command(after_help = CONSOLE_HELP)]
+    SerconOnce {
+        #[command(flatten)]
+        port: Port,
+    },
+    /// End the sercon of this VM, wherever it runs
+    #[command(visible_aliases = ["sercon-stop", "sercon-abort"], after_help = BREAK_HELP)]
+    SerconBreak,
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {
@@ -106,6 +125,26 @@ impl From<Force> for power::Force {
         power::Force { kill: force.kill, timeout }
     }
 }
+/// Which console; left out, the one serial port of the VM that listens.
+#[derive(Debug, Clone, Args)]
+pub struct Port {
+    /// Connect to this unix socket, and do not ask VirtualBox
+    #[arg(short = 'f', long = "file", value_name = "PATH", conflicts_with = "uart")]
+    pub path: Option<PathBuf>,
+    /// Connect to the VM's serial port of this number
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub uart: Option<u8>,
+}
+
+const CONSOLE_HELP: &str = "\
+~. at the start of a line leaves, ~~ sends a tilde, ~? shows help. Where standard input is no terminal it is
+passed on as it is, and its end ends the session.
+
+Exit codes: 0 left by ~. or at the end of the input (sercon-once: or the console closed); 2 several serial ports
+listen and -u does not say which, or a usage error; 95 the VM has no serial port that listens, another sercon has
+the console, or (where there is no second try) no connection; 100 no right to connect; 128 + N ended by signal N.";
+
+const BREAK_HELP: &str = "Exit codes: 0 ended; 1 there was none; 125 it did not end in time.";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum MonitorMode {

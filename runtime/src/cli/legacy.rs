@@ -23,6 +23,7 @@ pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
                 place.push(word.into());
                 place.extend(args.next());
             }
+            None if rest.is_empty() && arg == "version" => before.push("--version".into()),
             None if joined(&arg).is_some() => place.extend(joined(&arg)),
             // A modern option, or the value of one.
             None if rest.is_empty() && arg.to_string_lossy().starts_with('-') => {
@@ -112,6 +113,12 @@ mod tests {
         for help in ["-help", "-h", "-?", "/?"] {
             assert_eq!(modern_words(&format!("vbox.sh {help}")), "vbox.sh --help");
         }
+    }
+
+    #[test]
+    fn the_version_may_be_asked_for_by_a_command() {
+        assert_eq!(modern_words("vbox.sh version"), "vbox.sh --version");
+        assert_eq!(modern_words("vboxsvc --vm version status"), "vboxsvc --vm version status");
     }
 
     #[test]

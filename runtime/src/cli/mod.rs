@@ -6,13 +6,14 @@ mod legacy;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::commands::explain::{self, Actor};
 use crate::commands::subject::{Selector, World};
-use crate::commands::{list, monitor, power, refresh, start, status, stop, vmsvccheck};
+use crate::commands::{list, monitor, power, refresh, sercon, start, status, stop, vmsvccheck};
 use crate::exit::{self, Exit, failure};
 use crate::log::Log;
 use crate::settings::StopMethod;
@@ -57,6 +58,11 @@ fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool)
         Command::Reboot { force, when } => power::reboot(world, selector, force.into(), when.is_some())?,
         Command::Reset => power::reset(world, selector)?,
         Command::Vmsvccheck => return Ok(ExitCode::from(vmsvccheck::run(world, selector)?)),
+        Command::Sercon { port, retry } => {
+            return sercon::run(world, selector, &port.path, port.uart, Some(Duration::from_secs(retry)));
+        }
+        Command::SerconOnce { port } => return sercon::run(world, selector, &port.path, port.uart, None),
+        Command::SerconBreak => sercon::end(world, selector)?,
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };
     Ok(exit.into())

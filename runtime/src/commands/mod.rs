@@ -7,6 +7,7 @@ pub mod list;
 pub mod monitor;
 pub mod power;
 pub mod refresh;
+pub mod sercon;
 pub mod start;
 pub mod start_wait;
 pub mod status;
