@@ -1,0 +1,183 @@
+//! Building the runtime for illumos, and checking it without linking.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::linker::{self, Linker, Wanted, read_imports};
+use super::program::{Environment, run};
+use super::toolchain::Toolchain;
+use super::{Payload, PayloadError, Request, TARGET, elf, remap, stdlib, stubs};
+
+/// The crate that is the payload, and its executable.
+const PACKAGE: &str = "vboxsvc";
+
+/// What a check was made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    pub std: String,
+    pub rustc: String,
+    /// True when clippy ran; without it installed for that toolchain, the compiler alone.
+    pub clippy: bool,
+}
+
+/// Builds the runtime's executable in release form and verifies it.
+pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, PayloadError> {
+    let session = Session::open(request, say)?;
+    let (toolchain, folder) = (&session.toolchain, &session.folder);
+    let list = request.workspace.join("pkg/illumos-imports.txt");
+    let linker = if cfg!(target_os = "illumos") {
+        linker::native()
+    } else {
+        let (dir, sysroot) = (folder.join("linker"), request.sysroot.as_deref());
+        let wanted = Wanted { dir: &dir, imports: &list, sysroot, may_install: request.bootstrap };
+        linker::cross(wanted, toolchain, say)?
+    };
+    let release = folder.join(TARGET).join("release");
+    if linker.changed {
+        // cargo does not see the linker: what an earlier one made must go, or it would be taken for up to date.
+        forget(&release)?;
+    }
+    say(&format!(
+        "building {PACKAGE} for {TARGET} with {}, {}, {}",
+        toolchain.std,
+        toolchain.version.line(),
+        linker.shown
+    ));
+    // First all is fetched: where it is kept is known only then, and must not show in what is compiled.
+    run(&mut cargo(toolchain, &session.env(), "fetch", request))?;
+    run(&mut compile(request, &session, &linker))?;
+    let executable = release.join(PACKAGE);
+    let bytes = at(&executable, fs::read(&executable))?;
+    let (report, findings) = elf::inspect(&bytes, &read_imports(&list)?.1);
+    if !findings.is_empty() {
+        return Err(PayloadError::Refused { path: executable, findings });
+    }
+    say(&format!("verified {} ({} bytes, {} imports)", executable.display(), report.size, report.imports.len()));
+    Ok(Payload {
+        executable,
+        target: TARGET,
+        std: toolchain.std.clone(),
+        rustc: toolchain.version.line().to_owned(),
+        linker: linker.shown,
+        sysroot: request.sysroot.clone(),
+        stub_linked: linker.stub_linked,
+        elf: report,
+    })
+}
+
+/// Checks every target of the runtime for illumos, with warnings as errors; nothing is linked.
+pub fn check(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Checked, PayloadError> {
+    let session = Session::open(request, say)?;
+    let toolchain = &session.toolchain;
+    let clippy = toolchain.cargo.with_file_name("cargo-clippy").is_file();
+    let verb = if clippy { "clippy" } else { "check" };
+    say(&format!("checking {PACKAGE} for {TARGET} with {} ({verb})", toolchain.std));
+    let mut flags: Vec<OsString> = stubs::sysroot_flag(toolchain).into_iter().collect();
+    flags.push("-Dwarnings".into());
+    let mut env = session.env();
+    env.set("CARGO_ENCODED_RUSTFLAGS", remap::encoded(&flags));
+    let mut cargo = cargo(toolchain, &env, verb, request);
+    cargo.args(["--package", PACKAGE, "--all-targets", "--target-dir"]).arg(session.folder.join("check"));
+    run(&mut cargo)?;
+    Ok(Checked { std: toolchain.std.clone(), rustc: toolchain.version.line().to_owned(), clippy })
+}
+
+/// What building and checking have in common.
+struct Session {
+    toolchain: Toolchain,
+    /// The folder for all that is compiled for illumos.
+    folder: PathBuf,
+    epoch: u64,
+}
+
+impl Session {
+    fn open(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Self, PayloadError> {
+        let (toolchain, fresh) = stdlib::provide(request.std, request.bootstrap, &request.out_dir, say)?;
+        let folder = request.out_dir.join("illumos");
+        if fresh {
+            // cargo goes by the compiler's version: it would not notice that the library under it is another.
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => at(&folder, Err(error))?,
+                _ => {}
+            }
+        }
+        at(&folder, fs::create_dir_all(&folder))?;
+        Ok(Session { toolchain, folder, epoch: request.source_date_epoch })
+    }
+
+    fn env(&self) -> Environment {
+        let mut env = self.toolchain.env.clone();
+        env.set("CARGO_INCREMENTAL", "0");
+        env.set("SOURCE_DATE_EPOCH", self.epoch.to_string());
+        env
+    }
+}
+
+/// The call of cargo that makes the executable.
+fn compile(request: &Request, session: &Session, linker: &Linker) -> Command {
+    let toolchain = &session.toolchain;
+    let mut env = session.env();
+    let mut flags: Vec<OsString> = remap::of_workspace(&request.workspace);
+    flags.extend(remap::of_cargo_home(&env));
+    // A standard library that comes compiled calls its sources by this name; where they are installed, the compiler
+    // knows them under their real one.
+    flags.extend(remap::of_std_sources(&toolchain.home.join("lib/rustlib/src/rust"), &toolchain.version.commit));
+    flags.extend(stubs::sysroot_flag(toolchain));
+    flags.extend(linker.arguments.iter().map(|a| OsString::from(format!("-Clink-arg={a}"))));
+    env.set("CARGO_ENCODED_RUSTFLAGS", remap::encoded(&flags));
+    if let Some(program) = &linker.program {
+        env.set("CARGO_TARGET_X86_64_UNKNOWN_ILLUMOS_LINKER", program);
+    }
+    let mut cargo = cargo(toolchain, &env, "build", request);
+    cargo.args(["--release", "--package", PACKAGE, "--bin", PACKAGE, "--target-dir"]).arg(&session.folder);
+    cargo
+}
+
+fn cargo(toolchain: &Toolchain, env: &Environment, verb: &str, request: &Request) -> Command {
+    let mut cargo = env.command(&toolchain.cargo);
+    cargo.args([verb, "--locked", "--target", TARGET]).current_dir(&request.workspace);
+    cargo
+}
+
+/// Removes what was linked, so that cargo links again.
+fn forget(release: &Path) -> Result<(), PayloadError> {
+    let deps = release.join("deps");
+    let entries = match fs::read_dir(&deps) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => at(&deps, entries)?,
+    };
+    for entry in entries {
+        let path = at(&deps, entry)?.path();
+        let linked = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(&format!("{PACKAGE}-")));
+        if linked {
+            at(&path, fs::remove_file(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, PayloadError> {
+    result.map_err(|source| PayloadError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_linked_executable_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let deps = dir.path().join("deps");
+        fs::create_dir(&deps).unwrap();
+        for name in ["vboxsvc-0123", "vboxsvc-0123.d", "libvboxsvc-0123.rlib"] {
+            fs::write(deps.join(name), "").unwrap();
+        }
+        forget(dir.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(&deps).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["libvboxsvc-0123.rlib"]);
+        forget(&dir.path().join("nothing here")).unwrap();
+    }
+}
