@@ -135,7 +135,10 @@ fn none() -> String {
 }
 
 fn octal(path: &str, mode: &str) -> Result<u32> {
-    u32::from_str_radix(mode, 8).ok().filter(|m| *m <= 0o7777).with_context(|| format!("{FILE}: {path}: mode {mode:?} is not octal"))
+    u32::from_str_radix(mode, 8)
+        .ok()
+        .filter(|m| *m <= 0o7777)
+        .with_context(|| format!("{FILE}: {path}: mode {mode:?} is not octal"))
 }
 
 /// Reads the description of the workspace's package.

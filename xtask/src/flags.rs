@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{ci, manifest, pkg};
+use crate::tasks::{ci, manifest, pkg, test};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -19,6 +19,8 @@ pub enum Command {
     Pkg(pkg::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
+    /// Run the tests, tier by tier
+    Test(test::Args),
     /// Run every check that CI runs
     Ci(ci::Args),
 }

@@ -11,3 +11,4 @@ pub mod smf;
 pub mod svr4;
 pub mod tasks;
 pub mod time;
+pub mod virtualbox_lab;

@@ -18,7 +18,9 @@ pub fn source_date_epoch(workspace: &Path) -> Result<u64> {
             let text = String::from_utf8_lossy(&output.stdout);
             text.trim().parse().with_context(|| format!("git says no time of the last commit; {mend}"))
         }
-        Ok(output) => bail!("no commit to take the time from ({}); {mend}", String::from_utf8_lossy(&output.stderr).trim()),
+        Ok(output) => {
+            bail!("no commit to take the time from ({}); {mend}", String::from_utf8_lossy(&output.stderr).trim())
+        }
         Err(error) => bail!("cannot ask git for the time of the last commit ({error}); {mend}"),
     }
 }

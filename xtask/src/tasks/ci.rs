@@ -49,7 +49,8 @@ fn checks(args: &Args) -> Vec<Check> {
     if let Some(dtd) = &args.dtd {
         let dtd = dtd.display().to_string();
         let files = ["target/manifest/vbox-svc.xml", "target/manifest/vbox-delay-on-boot.xml"];
-        checks.push(check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid", &dtd, files[0], files[1]]));
+        checks
+            .push(check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid", &dtd, files[0], files[1]]));
     }
     checks.push(pkg);
     checks

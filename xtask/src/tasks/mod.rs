@@ -3,6 +3,7 @@
 pub mod ci;
 pub mod manifest;
 pub mod pkg;
+pub mod test;
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
     match command {
         Command::Pkg(args) => pkg::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
+        Command::Test(args) => test::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
 }

@@ -28,6 +28,8 @@ const PACKAGES: [&str; 3] = ["virtualbox", "procps", "tini"];
 /// Keeps package scripts from starting services.
 const POLICY: &str = "#!/bin/sh\nexit 101\n";
 const LAUNCHER: &str = "usr/lib/virtualbox/VBoxHeadless";
+/// By this a program in the laboratory knows where it is, before it kills and removes as it may nowhere else.
+const MARK: &str = "etc/virtualbox-lab";
 
 /// Installs what building takes, with the host's own package manager.
 pub fn install_missing(folder: &Path) -> Result<(), LabError> {
@@ -59,6 +61,8 @@ pub fn build(folder: &Path, launcher: &Path, root: &Path) -> Result<(), LabError
     user.args(["useradd", "--create-home", "--shell", "/bin/sh", USER]);
     step(folder, "making the chroot's ordinary user", user)?;
     put_launcher(folder, launcher, &unfinished.join(LAUNCHER))?;
+    let mark = unfinished.join(MARK);
+    fs::write(&mark, "").map_err(cannot("write", &mark))?;
     fs::rename(&unfinished, root).map_err(cannot("rename", &unfinished))
 }
 

@@ -130,9 +130,9 @@ impl Lab {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
     }
 
-    /// Copies a file of the host to the same path in the laboratory.
-    pub fn bring(&self, file: &Path) -> Result<(), LabError> {
-        let inside = self.inside(file);
+    /// Copies a file of the host to a path in the laboratory.
+    pub fn bring(&self, file: &Path, place: &Path) -> Result<(), LabError> {
+        let inside = self.inside(place);
         if let Some(folder) = inside.parent() {
             fs::create_dir_all(folder).map_err(cannot("make", folder))?;
         }

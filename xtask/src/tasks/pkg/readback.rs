@@ -52,7 +52,9 @@ fn agree(path: &Path, found: &Objects, meant: &Objects) -> Result<()> {
             Some(_) => {}
         }
     }
-    faults.extend(found.keys().filter(|name| !meant.contains_key(*name)).map(|name| format!("{name} should not be there")));
+    faults.extend(
+        found.keys().filter(|name| !meant.contains_key(*name)).map(|name| format!("{name} should not be there")),
+    );
     refuse(path, faults)
 }
 
@@ -90,7 +92,8 @@ impl svr4_reader::Visitor for Hashes {
 
 pub fn svr4(path: &Path, contents: &Contents, material: &Material) -> Result<()> {
     let mut hashes = Hashes::default();
-    let report = svr4_reader::read_path(path, &mut hashes).with_context(|| format!("cannot read {}", path.display()))?;
+    let report =
+        svr4_reader::read_path(path, &mut hashes).with_context(|| format!("cannot read {}", path.display()))?;
     refuse(path, report.findings.iter().map(ToString::to_string).collect())?;
     let [package] = report.packages.as_slice() else { bail!("{} holds not one package", path.display()) };
     if package.name != contents.package.svr4 {

@@ -94,7 +94,8 @@ pub fn write(out: &Path, record: &Record, made: &[Made]) -> Result<Vec<Made>> {
     let text = serde_json::to_string_pretty(record)? + "\n";
     write_whole(&record_path, |file| Ok(std::io::Write::write_all(file, text.as_bytes())?))?;
     let record_made = self::made(&record_path, "what was built, with what")?;
-    let mut sums: Vec<String> = made.iter().chain([&record_made]).map(|m| format!("{}  {}\n", m.sha256, m.file)).collect();
+    let mut sums: Vec<String> =
+        made.iter().chain([&record_made]).map(|m| format!("{}  {}\n", m.sha256, m.file)).collect();
     sums.sort_by(|a, b| a.get(64..).cmp(&b.get(64..)));
     let sums_path = out.join("SHA256SUMS");
     write_whole(&sums_path, |file| Ok(std::io::Write::write_all(file, sums.concat().as_bytes())?))?;
@@ -116,7 +117,12 @@ pub fn made(path: &Path, what: &str) -> Result<Made> {
         bytes += n as u64;
     }
     let name = path.file_name().context("a made file has a name")?;
-    Ok(Made { file: name.to_string_lossy().into_owned(), bytes, sha256: hex(&hasher.finalize()), what: what.to_string() })
+    Ok(Made {
+        file: name.to_string_lossy().into_owned(),
+        bytes,
+        sha256: hex(&hasher.finalize()),
+        what: what.to_string(),
+    })
 }
 
 pub fn hex(bytes: &[u8]) -> String {
