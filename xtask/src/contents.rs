@@ -14,6 +14,8 @@ pub const FILE: &str = "pkg/contents.toml";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contents {
+    /// Folders that every system has already.
+    system_folders: Vec<String>,
     pub package: About,
     pub virtualbox: VirtualBox,
     #[serde(rename = "file")]
@@ -157,6 +159,13 @@ fn parse(text: &str) -> Result<Contents> {
     if let Some(twice) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!("{FILE}: {} is given twice", twice[0]);
     }
+    let homeless = |path: &&str| {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        !contents.system_folders.iter().any(|f| f == parent) && !contents.directories.iter().any(|d| d.path == parent)
+    };
+    if let Some(path) = paths.iter().find(|path| homeless(path)) {
+        bail!("{FILE}: the folder of {path} is neither one of system_folders nor a directory of the package");
+    }
     for file in &contents.files {
         file.source()?;
         file.mode()?;
@@ -191,6 +200,12 @@ mod tests {
         assert!(parse(&without).unwrap_err().to_string().contains("lib/svc/method/vboxsvc"));
         let bad_mode = committed().replace("mode = \"0555\"", "mode = \"rwx\"");
         assert!(parse(&bad_mode).unwrap_err().to_string().contains("octal"));
+    }
+
+    #[test]
+    fn a_file_in_a_folder_that_nobody_delivers_is_refused() {
+        let lost = committed().replace("path = \"usr/bin/vboxsvc\"", "path = \"opt/none/vboxsvc\"");
+        assert!(parse(&lost).unwrap_err().to_string().contains("opt/none/vboxsvc"));
     }
 
     #[test]
