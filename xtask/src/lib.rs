@@ -3,7 +3,9 @@
 //! `svr4` and `ips` know bytes and formats and never which package they write; `contents` reads what ours holds from
 //! `pkg/`; `tasks` puts them together, one file a command.
 
+pub mod content;
 pub mod contents;
+pub mod finding;
 pub mod flags;
 pub mod ips;
 pub mod payload;

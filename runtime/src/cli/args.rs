@@ -1,7 +1,10 @@
 //! The commands and their options, in their modern spelling.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::time::Duration;
 
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::power;
 use crate::monitor::step::Mode;
 
 #[derive(Debug, Parser)]
@@ -14,6 +17,9 @@ pub struct Cli {
     /// The VM: the name of its instance, or its vm/name
     #[arg(long, global = true, value_name = "NAME")]
     pub vm: Option<String>,
+    /// Say what would be done and why, and do nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -35,6 +41,43 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what start, stop and the monitor would do now, and why
+    Explain {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List every instance: its VM, its user, its states
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only this user's, asked as this user
+        #[arg(long, value_name = "USER", hide = true)]
+        of_user: Option<String>,
+    },
+    /// Save the VM's state, whatever its stop method is
+    #[command(visible_aliases = ["savestate", "save-state"])]
+    Save,
+    /// Power the VM off: by its ACPI button first, then hard (exit 0, 125 out of time, 126 down in another way)
+    #[command(visible_alias = "poweroff-graceful")]
+    Poweroff {
+        #[command(flatten)]
+        force: Force,
+    },
+    /// Power the VM off, gently first, and start it again
+    Reboot {
+        #[command(flatten)]
+        force: Force,
+        /// "ifruns": only if it runs
+        #[arg(value_parser = ["ifruns"])]
+        when: Option<String>,
+    },
+    /// Reset the VM, as by its reset button
+    Reset,
+    /// Run the check inside the VM now (exit 0 okay, 1 one failure, 2 reboot, 3 maintenance)
+    #[command(visible_alias = "hook")]
+    Vmsvccheck,
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {
@@ -45,6 +88,23 @@ pub enum Command {
         #[arg(long)]
         mode: MonitorMode,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Force {
+    /// In the end kill the VM's process
+    #[arg(short, long)]
+    kill: bool,
+    /// Seconds to wait for the VM, instead of vm/stop_timeout; 0 = for ever
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+}
+
+impl From<Force> for power::Force {
+    fn from(force: Force) -> Self {
+        let timeout = force.timeout.map(|secs| if secs == 0 { Duration::MAX } else { Duration::from_secs(secs) });
+        power::Force { kill: force.kill, timeout }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

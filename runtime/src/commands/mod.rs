@@ -1,9 +1,15 @@
 //! The commands, one file each: gather facts, decide, act, report.
 
 pub mod bring_down;
+pub mod explain;
+pub mod leave_monitor;
+pub mod list;
 pub mod monitor;
+pub mod power;
 pub mod refresh;
 pub mod start;
+pub mod start_wait;
 pub mod status;
 pub mod stop;
 pub mod subject;
+pub mod vmsvccheck;

@@ -1,5 +1,6 @@
 //! What the start method does with a VM in whatever state it finds it.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{Decision, Sight};
@@ -44,6 +45,21 @@ pub enum Start {
     Refuse,
 }
 
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Start::Launch => "starts it",
+            Start::PowerOffThenLaunch => "powers it off, then starts it",
+            Start::TakeOver => "saves its state, then starts it under the service",
+            Start::Attach { resume: false } => "puts a new monitor beside it",
+            Start::Attach { resume: true } => "puts a new monitor beside it and resumes it",
+            Start::Leave => "succeeds and leaves it",
+            Start::Wait => "waits",
+            Start::Refuse => "fails and leaves it",
+        })
+    }
+}
+
 pub fn start(facts: &Facts, settings: &Settings) -> Decision<Start> {
     let state = match &facts.sight {
         Sight::State(state) => state,
@@ -62,13 +78,7 @@ pub fn start(facts: &Facts, settings: &Settings) -> Decision<Start> {
         Group::Live | Group::Saving | Group::Passing => {
             Decision::new(Start::Wait, format!("the VM is {state}: waiting for that to end"))
         }
-        Group::Paused => allowed(
-            facts,
-            settings,
-            Rule { property: "start_paused_vm", value: settings.start.paused, refusal_fails: true },
-            state,
-            Start::TakeOver,
-        ),
+        Group::Paused => allowed(state, facts, settings, Start::TakeOver),
         Group::Saved | Group::Halted | Group::Aborted if facts.process != VmProcess::None => Decision::new(
             Start::Wait,
             format!(
@@ -78,34 +88,8 @@ pub fn start(facts: &Facts, settings: &Settings) -> Decision<Start> {
         Group::Saved if facts.took_over => {
             Decision::new(Start::Launch, "its state was saved in order to take it over: starting it again")
         }
-        Group::Saved => allowed(
-            facts,
-            settings,
-            Rule { property: "start_saved_vm", value: settings.start.saved, refusal_fails: false },
-            state,
-            Start::Launch,
-        ),
-        Group::Halted => allowed(
-            facts,
-            settings,
-            Rule { property: "start_halted_vm", value: settings.start.halted, refusal_fails: false },
-            state,
-            Start::Launch,
-        ),
-        Group::Aborted => allowed(
-            facts,
-            settings,
-            Rule { property: "start_aborted_vm", value: settings.start.aborted, refusal_fails: true },
-            state,
-            Start::Launch,
-        ),
-        Group::Stuck => allowed(
-            facts,
-            settings,
-            Rule { property: "start_stuck_vm", value: settings.start.stuck, refusal_fails: false },
-            state,
-            Start::PowerOffThenLaunch,
-        ),
+        Group::Saved | Group::Halted | Group::Aborted => allowed(state, facts, settings, Start::Launch),
+        Group::Stuck => allowed(state, facts, settings, Start::PowerOffThenLaunch),
         Group::Empty => Decision::new(Start::Leave, "VirtualBox gives no state: the monitor will look again"),
         Group::Unknown if facts.force && facts.process == VmProcess::None => Decision::new(
             Start::Launch,
@@ -127,24 +111,23 @@ fn attach(state: &State, facts: &Facts, settings: &Settings) -> Decision<Start> 
             ),
         );
     }
-    let rule = Rule { property: "start_paused_vm", value: settings.start.paused, refusal_fails: true };
-    allowed(facts, settings, rule, state, Start::Attach { resume: true })
+    allowed(state, facts, settings, Start::Attach { resume: true })
 }
 
-/// One `start_*_vm` setting and what it means when it says no.
-struct Rule {
-    property: &'static str,
-    value: bool,
-    refusal_fails: bool,
-}
-
-fn allowed(facts: &Facts, settings: &Settings, rule: Rule, state: &State, action: Start) -> Decision<Start> {
-    let property = rule.property;
+/// As the `start_*_vm` setting of this state says. Where one says no, an aborted or paused VM fails the method.
+fn allowed(state: &State, facts: &Facts, settings: &Settings, action: Start) -> Decision<Start> {
+    let (property, value, refusal_fails) = match state.group() {
+        Group::Aborted => ("start_aborted_vm", settings.start.aborted, true),
+        Group::Paused => ("start_paused_vm", settings.start.paused, true),
+        Group::Saved => ("start_saved_vm", settings.start.saved, false),
+        Group::Stuck => ("start_stuck_vm", settings.start.stuck, false),
+        _ => ("start_halted_vm", settings.start.halted, false),
+    };
     if facts.force {
         Decision::new(action, format!("the VM is {state} and the start is forced"))
-    } else if rule.value {
+    } else if value {
         Decision::new(action, format!("the VM is {state} and vm/{property} is true"))
-    } else if rule.refusal_fails && !settings.kind.is_interactive() {
+    } else if refusal_fails && !settings.kind.is_interactive() {
         Decision::new(
             Start::Refuse,
             format!("the VM is {state} and vm/{property} is false: set it to true, or bring the VM up or down by hand"),

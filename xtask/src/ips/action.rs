@@ -3,9 +3,9 @@
 //! An action is a kind and attributes, each with one or more values; attributes pkg does not know are as good as any
 //! other. Files and licences carry their content. Nothing is checked here: `validate` does that for a whole package.
 
+use crate::content::Content;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 use super::fmri::Fmri;
 
@@ -59,14 +59,6 @@ impl Kind {
             Self::Depend => "fmri",
         }
     }
-}
-
-/// Where a payload's bytes come from.
-#[derive(Debug, Clone)]
-pub enum Content {
-    Bytes(Vec<u8>),
-    /// Read when the archive is written, piece by piece.
-    File(PathBuf),
 }
 
 #[derive(Debug, Clone)]

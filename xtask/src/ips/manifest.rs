@@ -74,8 +74,8 @@ fn sort_key(action: &Action) -> (u8, u8, Vec<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::action::Content;
     use super::*;
+    use crate::content::Content;
 
     #[test]
     fn values_are_quoted_only_when_a_space_a_quote_or_emptiness_asks_for_it() {

@@ -16,7 +16,8 @@ pub mod pkgfmt;
 pub mod reader;
 mod validate;
 
-pub use action::{Action, Content, Kind, Package};
+pub use crate::content::Content;
+pub use action::{Action, Kind, Package};
 pub use error::IpsError;
 pub use fmri::Fmri;
 pub use p5p::{Written, WrittenPackage, write};

@@ -14,9 +14,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha512_256};
 use tempfile::SpooledTempFile;
 
-use super::action::{Action, Content};
+use super::action::Action;
 use super::error::IpsError;
 use super::format::{CHASH, CONTENT_HASH, CSIZE, SIZE};
+use crate::content::Content;
 
 /// How much compressed content stays in memory before it moves to a file.
 const MEMORY: usize = 8 << 20;

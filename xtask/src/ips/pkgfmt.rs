@@ -94,8 +94,8 @@ fn rank(kind: Kind, key: &str, list: bool) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::action::Content;
     use super::*;
+    use crate::content::Content;
 
     fn file(path: &str) -> Action {
         Action::file(path, "root", "sys", "0444", Content::Bytes(Vec::new()))

@@ -7,13 +7,6 @@ use std::path::{Path, PathBuf};
 use super::TARGET;
 use super::program::{Environment, ProgramError, run};
 
-#[derive(Debug, thiserror::Error)]
-#[error("{install} failed: {source}")]
-pub struct InstallError {
-    install: Install,
-    source: ProgramError,
-}
-
 /// One thing that can be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Install {
@@ -62,18 +55,17 @@ pub fn on_path(name: &str, caller: &[(OsString, OsString)]) -> Option<PathBuf> {
 }
 
 /// Runs the command. Its messages go to standard error.
-pub fn run_install(install: Install, caller: &[(OsString, OsString)]) -> Result<(), InstallError> {
-    let failed = |source| InstallError { install, source };
+pub fn run_install(install: Install, caller: &[(OsString, OsString)]) -> Result<(), ProgramError> {
     if install == Install::RustupTarget {
         let env = Environment::toolchain(caller.iter().cloned());
-        return run(env.command(Path::new("rustup")).args(install.words())).map_err(failed);
+        return run(env.command(Path::new("rustup")).args(install.words()));
     }
     let mut env = Environment::system(caller.iter().cloned());
     env.set("DEBIAN_FRONTEND", "noninteractive");
     // Another installation may be under way: wait for it rather than fail.
     let wait = "DPkg::Lock::Timeout=300";
-    run(env.command(Path::new("apt-get")).args(["-o", wait, "update"])).map_err(failed)?;
-    run(env.command(Path::new("apt-get")).args(["-o", wait]).args(install.words())).map_err(failed)
+    run(env.command(Path::new("apt-get")).args(["-o", wait, "update"]))?;
+    run(env.command(Path::new("apt-get")).args(["-o", wait]).args(install.words()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::toolchain::Toolchain;
 use super::{Payload, PayloadError, Request, TARGET, elf, remap, stdlib, stubs};
 
 /// The crate that is the payload, and its executable.
-const PACKAGE: &str = "vboxsvc";
+pub(super) const PACKAGE: &str = "vboxsvc";
 
 /// What a check was made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,21 +25,20 @@ pub struct Checked {
 
 /// Builds the runtime's executable in release form and verifies it.
 pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, PayloadError> {
-    let session = Session::open(request, say)?;
-    let (toolchain, folder) = (&session.toolchain, &session.folder);
+    let setup = Setup::open(request, say)?;
+    let (toolchain, folder) = (&setup.toolchain, &setup.folder);
+    let release = folder.join(TARGET).join("release");
     let list = request.workspace.join("pkg/illumos-imports.txt");
     let linker = if cfg!(target_os = "illumos") {
         linker::native()
     } else {
-        let (dir, sysroot) = (folder.join("linker"), request.sysroot.as_deref());
-        let wanted = Wanted { dir: &dir, imports: &list, sysroot, may_install: request.bootstrap };
+        let dir = folder.join("linker");
+        // The linker runs in another folder than the caller.
+        let sysroot = request.sysroot.as_ref().map(|s| at(s, s.canonicalize())).transpose()?;
+        let (sysroot, may_install) = (sysroot.as_deref(), request.bootstrap);
+        let wanted = Wanted { dir: &dir, imports: &list, linked: &release, sysroot, may_install };
         linker::cross(wanted, toolchain, say)?
     };
-    let release = folder.join(TARGET).join("release");
-    if linker.changed {
-        // cargo does not see the linker: what an earlier one made must go, or it would be taken for up to date.
-        forget(&release)?;
-    }
     say(&format!(
         "building {PACKAGE} for {TARGET} with {}, {}, {}",
         toolchain.std,
@@ -47,8 +46,8 @@ pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, Pa
         linker.shown
     ));
     // First all is fetched: where it is kept is known only then, and must not show in what is compiled.
-    run(&mut cargo(toolchain, &session.env(), "fetch", request))?;
-    run(&mut compile(request, &session, &linker))?;
+    run(&mut cargo(&toolchain.cargo, &setup.env(), "fetch", request))?;
+    run(&mut compile(request, &setup, &linker))?;
     let executable = release.join(PACKAGE);
     let bytes = at(&executable, fs::read(&executable))?;
     let (report, findings) = elf::inspect(&bytes, &read_imports(&list)?.1);
@@ -70,33 +69,38 @@ pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, Pa
 
 /// Checks every target of the runtime for illumos, with warnings as errors; nothing is linked.
 pub fn check(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Checked, PayloadError> {
-    let session = Session::open(request, say)?;
-    let toolchain = &session.toolchain;
-    let clippy = toolchain.cargo.with_file_name("cargo-clippy").is_file();
+    let setup = Setup::open(request, say)?;
+    let toolchain = &setup.toolchain;
+    let driver = toolchain.cargo.with_file_name("cargo-clippy");
+    let clippy = driver.is_file();
     let verb = if clippy { "clippy" } else { "check" };
     say(&format!("checking {PACKAGE} for {TARGET} with {} ({verb})", toolchain.std));
     let mut flags: Vec<OsString> = stubs::sysroot_flag(toolchain).into_iter().collect();
     flags.push("-Dwarnings".into());
-    let mut env = session.env();
+    let mut env = setup.env();
     env.set("CARGO_ENCODED_RUSTFLAGS", remap::encoded(&flags));
-    let mut cargo = cargo(toolchain, &env, verb, request);
-    cargo.args(["--package", PACKAGE, "--all-targets", "--target-dir"]).arg(session.folder.join("check"));
-    run(&mut cargo)?;
+    // Not `cargo clippy`: cargo would look for it in its home first, where another toolchain's may be.
+    env.set("CARGO", &toolchain.cargo);
+    let mut check = cargo(if clippy { &driver } else { &toolchain.cargo }, &env, verb, request);
+    check.args(["--package", PACKAGE, "--all-targets", "--target-dir"]).arg(setup.folder.join("check"));
+    run(&mut check)?;
     Ok(Checked { std: toolchain.std.clone(), rustc: toolchain.version.line().to_owned(), clippy })
 }
 
 /// What building and checking have in common.
-struct Session {
+struct Setup {
     toolchain: Toolchain,
     /// The folder for all that is compiled for illumos.
     folder: PathBuf,
     epoch: u64,
 }
 
-impl Session {
+impl Setup {
     fn open(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Self, PayloadError> {
-        let (toolchain, fresh) = stdlib::provide(request.std, request.bootstrap, &request.out_dir, say)?;
-        let folder = request.out_dir.join("illumos");
+        // cargo and the linker run in other folders than the caller.
+        let out_dir = at(&request.out_dir, std::path::absolute(&request.out_dir))?;
+        let (toolchain, fresh) = stdlib::provide(request.std, request.bootstrap, &out_dir, say)?;
+        let folder = out_dir.join("illumos");
         if fresh {
             // cargo goes by the compiler's version: it would not notice that the library under it is another.
             match fs::remove_dir_all(&folder) {
@@ -105,7 +109,7 @@ impl Session {
             }
         }
         at(&folder, fs::create_dir_all(&folder))?;
-        Ok(Session { toolchain, folder, epoch: request.source_date_epoch })
+        Ok(Setup { toolchain, folder, epoch: request.source_date_epoch })
     }
 
     fn env(&self) -> Environment {
@@ -117,9 +121,9 @@ impl Session {
 }
 
 /// The call of cargo that makes the executable.
-fn compile(request: &Request, session: &Session, linker: &Linker) -> Command {
-    let toolchain = &session.toolchain;
-    let mut env = session.env();
+fn compile(request: &Request, setup: &Setup, linker: &Linker) -> Command {
+    let toolchain = &setup.toolchain;
+    let mut env = setup.env();
     let mut flags: Vec<OsString> = remap::of_workspace(&request.workspace);
     flags.extend(remap::of_cargo_home(&env));
     // A standard library that comes compiled calls its sources by this name; where they are installed, the compiler
@@ -131,53 +135,17 @@ fn compile(request: &Request, session: &Session, linker: &Linker) -> Command {
     if let Some(program) = &linker.program {
         env.set("CARGO_TARGET_X86_64_UNKNOWN_ILLUMOS_LINKER", program);
     }
-    let mut cargo = cargo(toolchain, &env, "build", request);
-    cargo.args(["--release", "--package", PACKAGE, "--bin", PACKAGE, "--target-dir"]).arg(&session.folder);
+    let mut cargo = cargo(&toolchain.cargo, &env, "build", request);
+    cargo.args(["--release", "--package", PACKAGE, "--bin", PACKAGE, "--target-dir"]).arg(&setup.folder);
     cargo
 }
 
-fn cargo(toolchain: &Toolchain, env: &Environment, verb: &str, request: &Request) -> Command {
-    let mut cargo = env.command(&toolchain.cargo);
+fn cargo(program: &Path, env: &Environment, verb: &str, request: &Request) -> Command {
+    let mut cargo = env.command(program);
     cargo.args([verb, "--locked", "--target", TARGET]).current_dir(&request.workspace);
     cargo
 }
 
-/// Removes what was linked, so that cargo links again.
-fn forget(release: &Path) -> Result<(), PayloadError> {
-    let deps = release.join("deps");
-    let entries = match fs::read_dir(&deps) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => at(&deps, entries)?,
-    };
-    for entry in entries {
-        let path = at(&deps, entry)?.path();
-        let linked = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(&format!("{PACKAGE}-")));
-        if linked {
-            at(&path, fs::remove_file(&path))?;
-        }
-    }
-    Ok(())
-}
-
 fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, PayloadError> {
     result.map_err(|source| PayloadError::File { path: path.to_owned(), source })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_linked_executable_is_forgotten() {
-        let dir = tempfile::tempdir().unwrap();
-        let deps = dir.path().join("deps");
-        fs::create_dir(&deps).unwrap();
-        for name in ["vboxsvc-0123", "vboxsvc-0123.d", "libvboxsvc-0123.rlib"] {
-            fs::write(deps.join(name), "").unwrap();
-        }
-        forget(dir.path()).unwrap();
-        let left: Vec<_> = fs::read_dir(&deps).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(left, ["libvboxsvc-0123.rlib"]);
-        forget(&dir.path().join("nothing here")).unwrap();
-    }
 }

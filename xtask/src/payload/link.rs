@@ -46,7 +46,7 @@ const FLAGS: [&str; 19] = [
 
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error("cannot prepare the linker in {path}: {source}")]
+    #[error("the linker cannot use {path}: {source}")]
     File { path: PathBuf, source: io::Error },
     #[error("cannot write the linker's plan: {0}")]
     Plan(#[from] serde_json::Error),
@@ -90,13 +90,17 @@ impl Plan {
         }
     }
 
-    /// Sets the linker up in `dir`; its path, and whether anything about it is new since last time.
-    pub fn install(&self, dir: &Path) -> Result<(PathBuf, bool), LinkError> {
-        let plan = dir.join(PLAN_NAME);
+    /// True when what was linked by the plan in `dir`, if there is one, is what this plan would link.
+    pub fn is_installed(&self, dir: &Path) -> Result<bool, LinkError> {
         let text = serde_json::to_vec_pretty(self)?;
-        let changed = fs::read(&plan).map_or(true, |old| old != text);
+        Ok(fs::read(dir.join(PLAN_NAME)).is_ok_and(|old| old == text))
+    }
+
+    /// Sets the linker up in `dir`; its path.
+    pub fn install(&self, dir: &Path) -> Result<PathBuf, LinkError> {
+        let plan = dir.join(PLAN_NAME);
         at(dir, fs::create_dir_all(dir))?;
-        at(&plan, fs::write(&plan, text))?;
+        at(&plan, fs::write(&plan, serde_json::to_vec_pretty(self)?))?;
         let (link, new) = (dir.join(LINKER_NAME), dir.join("illumos-cc.new"));
         let myself = at(&link, std::env::current_exe())?;
         match fs::remove_file(&new) {
@@ -105,7 +109,7 @@ impl Plan {
         }
         at(&new, std::os::unix::fs::symlink(myself, &new))?;
         at(&link, fs::rename(&new, &link))?;
-        Ok((link, changed))
+        Ok(link)
     }
 }
 
@@ -279,12 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn setting_it_up_again_tells_whether_anything_changed() {
+    fn a_plan_is_installed_until_anything_about_it_changes() {
         let dir = tempfile::tempdir().unwrap();
-        let (linker, changed) = plan().install(dir.path()).unwrap();
-        assert!(changed && is_linker_name(&linker) && linker.exists());
-        assert!(!plan().install(dir.path()).unwrap().1);
-        assert!(Plan { made_of: "y".into(), ..plan() }.install(dir.path()).unwrap().1);
+        assert!(!plan().is_installed(dir.path()).unwrap());
+        let linker = plan().install(dir.path()).unwrap();
+        assert!(is_linker_name(&linker) && linker.exists());
+        assert!(plan().is_installed(dir.path()).unwrap());
+        assert!(!Plan { made_of: "y".into(), ..plan() }.is_installed(dir.path()).unwrap());
+        plan().install(dir.path()).unwrap();
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::bootstrap::on_path;
+use super::build::PACKAGE;
 use super::imports::{Imports, ImportsError};
 use super::link::{LinkError, Plan};
 use super::lld::{self, Lld, LldError};
@@ -23,6 +24,8 @@ const SYSROOT_LIBRARIES: [&str; 2] = ["usr/lib/amd64", "lib/amd64"];
 pub enum LinkerError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot remove what was linked before, {path}: {source}")]
+    Forget { path: PathBuf, source: io::Error },
     #[error("{path}: {source}")]
     Imports { path: PathBuf, source: ImportsError },
     #[error("the sysroot {sysroot} has no {name} in usr/lib/amd64 or lib/amd64")]
@@ -45,8 +48,6 @@ pub struct Linker {
     /// In words, for the build record.
     pub shown: String,
     pub stub_linked: bool,
-    /// True when an executable linked before may not be what this linker would make.
-    pub changed: bool,
 }
 
 /// What decides on the linker.
@@ -55,6 +56,8 @@ pub struct Wanted<'a> {
     /// The folder for the linker's own files.
     pub dir: &'a Path,
     pub imports: &'a Path,
+    /// The folder of what was linked before.
+    pub linked: &'a Path,
     pub sysroot: Option<&'a Path>,
     pub may_install: bool,
 }
@@ -69,7 +72,7 @@ pub fn read_imports(path: &Path) -> Result<(String, Imports), LinkerError> {
 /// The linker of illumos itself.
 pub fn native() -> Linker {
     let shown = "cc of this illumos system".to_owned();
-    Linker { program: None, arguments: Vec::new(), shown, stub_linked: false, changed: false }
+    Linker { program: None, arguments: Vec::new(), shown, stub_linked: false }
 }
 
 /// A linker for illumos on another system.
@@ -77,36 +80,57 @@ pub fn cross(wanted: Wanted, toolchain: &Toolchain, say: &mut dyn FnMut(&str)) -
     let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let compiler = || CROSS_COMPILERS.iter().find_map(|name| on_path(name, &caller));
     if let (Some(sysroot), Some(gcc)) = (wanted.sysroot, compiler()) {
+        // What is in its sysroot, or the compiler itself, may be another than last time; and no plan of another linker
+        // may claim later what this one is about to make.
+        forget(wanted.linked)?;
+        remove(wanted.dir, fs::remove_dir_all)?;
         return Ok(with_compiler(gcc, sysroot));
     }
     let (text, imports) = read_imports(wanted.imports)?;
     let lld = lld::find(toolchain, &caller, wanted.may_install, say)?;
-    let Some(sysroot) = wanted.sysroot else { return with_stubs(wanted.dir, &text, &imports, toolchain, &lld) };
-    let plan = sysroot_plan(sysroot, &imports, &lld)?;
-    let (program, changed) = plan.install(wanted.dir)?;
-    let shown = lld.version;
-    Ok(Linker { program: Some(program), arguments: Vec::new(), shown, stub_linked: false, changed })
+    let plan = match wanted.sysroot {
+        Some(sysroot) => sysroot_plan(sysroot, &imports, &lld)?,
+        None => stub_plan(&wanted.dir.join("stubs"), &text, &imports, toolchain, &lld)?,
+    };
+    if !plan.is_installed(wanted.dir)? {
+        // cargo does not see the linker: what an earlier one made must go, or it would be taken for up to date.
+        forget(wanted.linked)?;
+    }
+    let program = Some(plan.install(wanted.dir)?);
+    Ok(Linker { program, arguments: Vec::new(), shown: lld.version, stub_linked: wanted.sysroot.is_none() })
+}
+
+/// Removes what was linked, so that cargo links again.
+fn forget(release: &Path) -> Result<(), LinkerError> {
+    let deps = release.join("deps");
+    for entry in fs::read_dir(&deps).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|n| n.starts_with(&format!("{PACKAGE}-"))) {
+            remove(&entry.path(), fs::remove_file)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes something that need not be there.
+fn remove<'p>(path: &'p Path, how: impl Fn(&'p Path) -> io::Result<()>) -> Result<(), LinkerError> {
+    match how(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(LinkerError::Forget { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn with_compiler(gcc: PathBuf, sysroot: &Path) -> Linker {
     let arguments = vec![format!("--sysroot={}", sysroot.display())];
     let shown = gcc.file_name().unwrap_or(gcc.as_os_str()).to_string_lossy().into_owned();
-    // What is in its sysroot, or the compiler itself, may be another than last time.
-    Linker { program: Some(gcc), arguments, shown, stub_linked: false, changed: true }
+    Linker { program: Some(gcc), arguments, shown, stub_linked: false }
 }
 
-fn with_stubs(
-    dir: &Path,
-    text: &str,
-    imports: &Imports,
-    toolchain: &Toolchain,
-    lld: &Lld,
-) -> Result<Linker, LinkerError> {
-    let parts = stubs::make(&dir.join("stubs"), imports, toolchain, lld)?;
-    let plan = Plan { before: vec![parts.crt1], libraries: parts.libraries, ..Plan::new(lld, digest(&[CRT1, text])) };
-    let (program, changed) = plan.install(dir)?;
-    let shown = lld.version.clone();
-    Ok(Linker { program: Some(program), arguments: Vec::new(), shown, stub_linked: true, changed })
+fn stub_plan(dir: &Path, text: &str, imports: &Imports, toolchain: &Toolchain, lld: &Lld) -> Result<Plan, LinkerError> {
+    let parts = stubs::make(dir, imports, toolchain, lld)?;
+    Ok(Plan { before: vec![parts.crt1], libraries: parts.libraries, ..Plan::new(lld, digest(&[CRT1, text])) })
 }
 
 /// The start, the standards asked for and the end of a program are the sysroot's own; the libraries are those of the
@@ -186,5 +210,19 @@ mod tests {
         let linker = with_compiler("/opt/bin/x86_64-illumos-gcc".into(), Path::new("/sr"));
         assert_eq!((linker.shown.as_str(), linker.stub_linked), ("x86_64-illumos-gcc", false));
         assert_eq!(linker.arguments, ["--sysroot=/sr"]);
+    }
+
+    #[test]
+    fn only_the_linked_executable_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let deps = dir.path().join("deps");
+        fs::create_dir(&deps).unwrap();
+        for name in ["vboxsvc-0123", "vboxsvc-0123.d", "libvboxsvc-0123.rlib"] {
+            fs::write(deps.join(name), "").unwrap();
+        }
+        forget(dir.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(&deps).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["libvboxsvc-0123.rlib"]);
+        forget(&dir.path().join("nothing here")).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::bootstrap::{self, Install, InstallError, on_path};
+use super::bootstrap::{self, Install, on_path};
 use super::program::{Environment, ProgramError, ask};
 use super::toolchain::Toolchain;
 
@@ -15,8 +15,6 @@ pub enum LldError {
         Install::DebianLinker
     )]
     Missing,
-    #[error(transparent)]
-    Install(#[from] InstallError),
     #[error(transparent)]
     Program(#[from] ProgramError),
 }

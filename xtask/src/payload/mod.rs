@@ -8,7 +8,7 @@
 //! Nothing here knows of packages. Progress goes to the caller's closure; the programs that are run speak on standard
 //! error; standard output is left alone.
 
-pub mod bootstrap;
+mod bootstrap;
 mod build;
 pub mod elf;
 pub mod imports;
@@ -86,4 +86,34 @@ pub enum PayloadError {
     File { path: PathBuf, source: std::io::Error },
     #[error("{path} is not an executable for illumos:{}", findings.iter().map(|f| format!("\n    {f}")).collect::<String>())]
     Refused { path: PathBuf, findings: Vec<elf::Finding> },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payload(stub_linked: bool, sysroot: Option<PathBuf>) -> Payload {
+        let word = String::new;
+        let (std, rustc, linker, elf) = (word(), word(), word(), elf::ElfReport::default());
+        Payload { executable: PathBuf::new(), target: TARGET, std, rustc, linker, sysroot, stub_linked, elf }
+    }
+
+    #[test]
+    fn nothing_more_is_claimed_than_how_it_was_linked_warrants() {
+        assert_eq!(payload(true, None).standing(), "linked against stubs, not run on illumos");
+        let with_sysroot = payload(false, Some("/sysroot".into()));
+        assert_eq!(with_sysroot.standing(), "linked against an illumos sysroot, not run on illumos");
+        assert_eq!(payload(false, None).standing(), "linked on illumos");
+    }
+
+    #[test]
+    fn a_refusal_lists_every_rule_that_was_broken() {
+        let finding = |rule, detail: &str| elf::Finding { rule, detail: detail.to_owned() };
+        let findings = vec![finding("osabi", "OS/ABI 3"), finding("import", "memfd_create")];
+        let error = PayloadError::Refused { path: "/t/vboxsvc".into(), findings }.to_string();
+        assert_eq!(
+            error,
+            "/t/vboxsvc is not an executable for illumos:\n    osabi: OS/ABI 3\n    import: memfd_create"
+        );
+    }
 }

@@ -48,8 +48,8 @@ pub enum StdError {
     NoInstaller,
     #[error(transparent)]
     Toolchain(#[from] ToolchainError),
-    #[error(transparent)]
-    Install(#[from] bootstrap::InstallError),
+    #[error("cannot install an illumos standard library: {0}")]
+    Install(#[from] super::program::ProgramError),
     #[error(transparent)]
     Sysroot(#[from] SysrootError),
 }

@@ -72,6 +72,8 @@ pub fn provide(
     }
     say(&format!("compiling the illumos standard library of Rust {} (about a minute)", toolchain.version.release));
     remove(&finished)?;
+    // Nor is anything taken over from a run that did not finish: it may have been another compiler's.
+    remove(&work)?;
     compile(toolchain, sources, &work)?;
     let staged = work.join("sysroot");
     collect(&work.join("target").join(TARGET).join("release/deps"), &staged)?;

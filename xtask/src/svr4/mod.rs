@@ -7,10 +7,10 @@
 //! Nothing here knows which package it handles.
 
 pub mod cksum;
-pub mod content;
 pub mod cpio;
 pub mod datastream;
 pub mod depend;
+pub mod measure;
 pub mod pkginfo;
 pub mod pkgmap;
 pub mod reader;

@@ -113,7 +113,9 @@ fn start(root: &Path, until_stdin_closes: bool) -> io::Result<(Daemon, Receiver<
     }
     let shared = Arc::new(Shared { root: root.to_path_buf(), notices });
     let mut daemon = Daemon { shared, vertices: BTreeMap::new(), shutting_down: false };
-    for name in Store::read(root)?.all_instances() {
+    // The lock must be gone before the loop, which takes it again.
+    let present = Store::read(root)?.all_instances();
+    for name in present {
         daemon.look(&name);
     }
     Ok((daemon, receiver))

@@ -4,9 +4,10 @@ use std::io::{Cursor, Read};
 
 use proptest::prelude::*;
 
-use super::super::action::{Content, Kind};
+use super::super::action::Kind;
 use super::super::reader::{self, Level};
 use super::*;
+use crate::content::Content;
 
 const MTIME: u64 = 1_795_355_765;
 

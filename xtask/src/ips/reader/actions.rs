@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 
 use super::super::format::{DEPEND_ANY_TYPES, DEPEND_TYPES};
-use super::finding::Findings;
 use super::manifest::ReadAction;
 use super::names;
+use crate::finding::Findings;
 
 /// The longest path illumos takes, and long enough to compare with all its parents.
 const LONGEST_PATH: usize = 1024;

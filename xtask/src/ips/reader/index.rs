@@ -9,8 +9,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use flate2::read::MultiGzDecoder;
 
 use super::super::format::{INDEX_COMMENT_PREFIX, INDEX_PREFIX, INDEX_SUFFIX};
-use super::finding::Findings;
 use super::tar::{Member, MemberKind};
+use crate::finding::Findings;
 
 /// A line holds a member's name and three numbers.
 const LONGEST_LINE: u64 = 128 << 10;

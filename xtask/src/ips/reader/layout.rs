@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read, Seek};
 
 use super::super::format::{FILE_DIR, PKG_DIR, PUBLISHER_DIR, REPOSITORY_NAME};
-use super::finding::Findings;
 use super::tar::{Member, MemberKind, read_at};
 use super::{index, names};
+use crate::finding::Findings;
 
 /// The repository's configuration is a few lines.
 const LARGEST_REPOSITORY: u64 = 64 << 10;

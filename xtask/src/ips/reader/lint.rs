@@ -4,8 +4,8 @@
 
 use std::collections::HashSet;
 
-use super::finding::Findings;
 use super::manifest::ReadAction;
+use crate::finding::Findings;
 
 const CATEGORY: &str = "org.opensolaris.category.2008:";
 const ACTUATORS: [&str; 4] = ["disable_fmri", "refresh_fmri", "restart_fmri", "suspend_fmri"];

@@ -1,6 +1,6 @@
 //! Manifests as pkg parses them: lines to actions, with every line that pkg would call malformed a finding.
 
-use super::finding::Findings;
+use crate::finding::Findings;
 
 const KNOWN: [&str; 13] = [
     "depend",

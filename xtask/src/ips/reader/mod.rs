@@ -5,7 +5,6 @@
 //! with manifests, both bounded, and never with payloads.
 
 mod actions;
-mod finding;
 mod index;
 mod layout;
 mod lint;
@@ -17,10 +16,10 @@ mod tar;
 use std::collections::HashSet;
 use std::io::{self, Read, Seek};
 
-pub use finding::{Finding, Level};
+pub use crate::finding::{Finding, Level};
 pub use manifest::ReadAction;
 
-use finding::Findings;
+use crate::finding::Findings;
 use layout::{Layout, Place};
 
 use super::format::{CSIZE, SIZE};

@@ -9,9 +9,9 @@ use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512_256};
 
 use super::super::format::{CHASH, CONTENT_HASH, CSIZE, SIZE};
-use super::finding::Findings;
 use super::manifest::ReadAction;
 use super::tar::Member;
+use crate::finding::Findings;
 
 /// What the caller does with a payload's content.
 pub(super) type Look<'a> = &'a mut dyn FnMut(&mut dyn Read) -> io::Result<()>;

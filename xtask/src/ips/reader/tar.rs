@@ -6,7 +6,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::super::format::BLOCK;
-use super::finding::Findings;
+use crate::finding::Findings;
 
 /// Long names and pax records are read into memory, so they are held to this.
 const LONGEST_RECORDS: u64 = 1 << 20;

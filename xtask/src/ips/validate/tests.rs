@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::super::action::Content;
 use super::super::manifest::quote_value;
 use super::*;
+use crate::content::Content;
 
 fn file(path: &str) -> Action {
     Action::file(path, "root", "sys", "0644", Content::Bytes(Vec::new()))

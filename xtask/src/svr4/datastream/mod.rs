@@ -14,10 +14,11 @@ use std::io;
 
 use thiserror::Error;
 
-use super::content::{Content, Measuring};
 use super::cpio::{Archive, CpioError};
+use super::measure::Measuring;
 use super::pkginfo::{PkgInfo, PkgInfoError};
 use super::pkgmap::{Entry, PkgMap, RuleError};
+use crate::content::Content;
 
 use plan::{Member, Plan, Source, content_error};
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::{Package, Svr4Error, WrittenPackage};
+use crate::content::Content;
 use crate::svr4::cksum::cksum;
-use crate::svr4::content::{Content, Measure};
 use crate::svr4::cpio::{self, CpioError};
+use crate::svr4::measure::Measure;
 use crate::svr4::pkginfo::PkgInfo;
 use crate::svr4::pkgmap::rules::{check_entry, info_name_problem};
 use crate::svr4::pkgmap::{Entry, Facts, Object, PkgMap, RuleError, Violation};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use super::finding::Findings;
 use super::input::Input;
+use crate::finding::Findings;
 use crate::svr4::{BLOCK, MAX_HEADER_LINE, RESERVED_PACKAGE_NAMES, STREAM_END, STREAM_MAGIC};
 
 /// Some 20,000 packages; a longer header is no header.

@@ -19,7 +19,6 @@
 
 mod check;
 mod cpio;
-mod finding;
 mod header;
 mod input;
 mod stream;
@@ -34,7 +33,7 @@ use std::path::Path;
 use super::pkginfo::PkgInfo;
 use super::pkgmap::Row;
 
-pub use finding::{Finding, Level};
+pub use crate::finding::{Finding, Level};
 
 /// Receives the bytes of the files in the packages' archives, in the order of the stream. Every method may be left out.
 pub trait Visitor {

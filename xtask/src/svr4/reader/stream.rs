@@ -5,10 +5,10 @@ use std::io::{self, Read};
 
 use super::check;
 use super::cpio::{self, Member, Next};
-use super::finding::Findings;
 use super::header::{self, Listed};
 use super::input::Input;
 use super::{ReadPackage, Report, Stored, Visitor};
+use crate::finding::Findings;
 use crate::svr4::pkgmap::parse::unsafe_path;
 use crate::svr4::{S_IFDIR, S_IFMT, S_IFREG};
 

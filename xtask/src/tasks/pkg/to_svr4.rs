@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::material::Material;
+use crate::content::Content;
 use crate::contents::Contents;
-use crate::svr4::content::Content;
 use crate::svr4::datastream::{InstallFile, Package};
 use crate::svr4::depend::{Depend, DependKind, Dependency};
 use crate::svr4::pkginfo::PkgInfo;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::finding::Findings;
 use crate::svr4::pkginfo::PkgInfo;
 use crate::svr4::pkgmap::parse::{first_line, row, unsafe_path};
 use crate::svr4::pkgmap::{Entry, Facts, Item, Object, Problem, Row};
-use crate::svr4::reader::finding::Findings;
 use crate::svr4::reader::{Level, ReadPackage};
 
 /// Users and groups every illumos has. Others may exist, or be made by another package.

@@ -5,9 +5,9 @@ mod parameters;
 mod payload;
 
 use super::ReadPackage;
-use super::finding::Findings;
 use super::header::Listed;
 use super::stream::{Contents, Texts};
+use crate::finding::Findings;
 use crate::svr4::depend::Depend;
 
 /// Checks a package whose archives were read to their ends.

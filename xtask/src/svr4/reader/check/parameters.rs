@@ -1,9 +1,9 @@
 //! Checks of pkginfo: that all readers read it alike, and that pkgadd accepts it.
 
+use crate::finding::Findings;
 use crate::svr4::REQUIRED_PARAMETERS;
 use crate::svr4::pkginfo::{PkgInfo, Quotes, parse};
 use crate::svr4::reader::ReadPackage;
-use crate::svr4::reader::finding::Findings;
 
 /// Longest NAME and VERSION pkgmk accepts.
 const MAX_TEXT: usize = 256;

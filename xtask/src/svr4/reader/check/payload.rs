@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::map::Line;
+use crate::finding::Findings;
 use crate::svr4::pkginfo::PkgInfo;
 use crate::svr4::pkgmap::{Entry, Facts, Item, Object};
-use crate::svr4::reader::finding::Findings;
 use crate::svr4::reader::stream::fold;
 use crate::svr4::reader::{ReadPackage, Stored};
 

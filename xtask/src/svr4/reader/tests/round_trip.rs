@@ -7,7 +7,7 @@ use std::io;
 use proptest::prelude::*;
 
 use super::*;
-use crate::svr4::content::Content;
+use crate::content::Content;
 use crate::svr4::datastream::{InstallFile, Package, Written, write};
 use crate::svr4::pkgmap::{Attributes, DeviceKind, Entry, FileKind, LinkKind, Object, PkgMap};
 

@@ -1,17 +1,9 @@
-//! Where the bytes of a packaged file come from. Files stay on disk and are read in pieces, never held whole.
+//! Size and checksum of a packaged file's bytes, found in one pass.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use super::cksum::Cksum;
-
-/// The bytes of one packaged file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    Bytes(Vec<u8>),
-    File(PathBuf),
-}
+use crate::content::Content;
 
 /// What one pass over some bytes found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +13,11 @@ pub struct Measure {
 }
 
 impl Content {
-    /// Opens the bytes for one pass.
-    pub fn open(&self) -> io::Result<Box<dyn Read + '_>> {
-        Ok(match self {
-            Self::Bytes(bytes) => Box::new(bytes.as_slice()),
-            Self::File(path) => Box::new(File::open(path)?),
-        })
-    }
-
     /// Reads everything once for its size and checksum.
     pub fn measure(&self) -> io::Result<Measure> {
         let mut reader = Measuring::new(self.open()?);
         io::copy(&mut reader, &mut io::sink())?;
         Ok(reader.measure())
-    }
-
-    /// The name to show in a message.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Bytes(bytes) => format!("{} bytes in memory", bytes.len()),
-            Self::File(path) => path.display().to_string(),
-        }
     }
 }
 
@@ -88,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_an_error_and_not_an_empty_one() {
-        let absent = Content::File(PathBuf::from("/nonexistent/content"));
+        let absent = Content::File("/nonexistent/content".into());
         assert_eq!(absent.measure().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -1,0 +1,31 @@
+//! Where the bytes of a packaged file come from. Files stay on disk and are read in pieces, never held whole.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+/// The bytes of one packaged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Bytes(Vec<u8>),
+    /// Read when the package is written, piece by piece.
+    File(PathBuf),
+}
+
+impl Content {
+    /// Opens the bytes for one pass.
+    pub fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::Bytes(bytes) => Box::new(bytes.as_slice()),
+            Self::File(path) => Box::new(File::open(path)?),
+        })
+    }
+
+    /// The name to show in a message.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Bytes(bytes) => format!("{} bytes in memory", bytes.len()),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
