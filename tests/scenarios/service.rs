@@ -29,13 +29,13 @@ fn host_with_web() -> (Host, Control, String) {
 }
 
 fn enable(host: &Host, fmri: &str) {
-    let ran = host.run("svcadm", &["enable", fmri]);
+    let ran = host.run("svcadm", ["enable", fmri]);
     assert_eq!(ran.code, 0, "{ran:?}");
     host.wait_state(fmri, "online", SOON).unwrap();
 }
 
 fn disable(host: &Host, fmri: &str) {
-    let ran = host.run("svcadm", &["disable", fmri]);
+    let ran = host.run("svcadm", ["disable", fmri]);
     assert_eq!(ran.code, 0, "{ran:?}");
     host.wait_state(fmri, "disabled", SOON).unwrap();
 }

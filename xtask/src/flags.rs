@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{check, ci, manifest, pkg};
+use crate::tasks::{check, ci, manifest, pkg, test};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -21,6 +21,8 @@ pub enum Command {
     Manifest(manifest::Args),
     /// Type-check the runtime for illumos, with warnings denied
     Check(check::Args),
+    /// Run the tests, tier by tier
+    Test(test::Args),
     /// Run every check that CI runs
     Ci(ci::Args),
 }

@@ -13,3 +13,4 @@ pub mod smf;
 pub mod svr4;
 pub mod tasks;
 pub mod time;
+pub mod virtualbox_lab;

@@ -11,7 +11,8 @@ pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
     let mut moved = Vec::new();
     let mut rest = Vec::new();
     while let Some(arg) = args.next() {
-        let place = if rest.is_empty() { &mut moved } else { &mut rest };
+        let first = rest.is_empty();
+        let place = if first { &mut moved } else { &mut rest };
         match arg.to_str().and_then(option) {
             Some(Historic::Global(word)) => before.push(word.into()),
             Some(Historic::GlobalValue(word)) => {
@@ -23,10 +24,10 @@ pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
                 place.push(word.into());
                 place.extend(args.next());
             }
-            None if rest.is_empty() && arg == "version" => before.push("--version".into()),
+            None if first && arg == "version" => before.push("--version".into()),
             None if joined(&arg).is_some() => place.extend(joined(&arg)),
             // A modern option, or the value of one.
-            None if rest.is_empty() && arg.to_string_lossy().starts_with('-') => {
+            None if first && arg.to_string_lossy().starts_with('-') => {
                 let takes_value = matches!(arg.to_str(), Some("--svc" | "--vm"));
                 before.push(arg);
                 if takes_value {

@@ -4,6 +4,7 @@ pub mod check;
 pub mod ci;
 pub mod manifest;
 pub mod pkg;
+pub mod test;
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Pkg(args) => pkg::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
+        Command::Test(args) => test::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
 }
