@@ -17,3 +17,4 @@ pub mod settings;
 pub mod smf;
 pub mod tools;
 pub mod virtualbox;
+pub mod zfs;

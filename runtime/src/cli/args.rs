@@ -35,6 +35,23 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Take ZFS snapshots of all that is behind the VM, whatever vm/zfssnap_flag says
+    ///
+    /// Prints the names of the snapshots made. Exit codes: 0 all were made, 126 some were and some failed, 95 none was,
+    /// 96 there is nothing to snapshot.
+    Zfssnap {
+        /// Make none; print the names they would have
+        #[arg(long)]
+        dry_run: bool,
+        /// What it is taken for, as a part of the names [default: manual-zfssnap]
+        comment: Vec<String>,
+    },
+    /// List the VM's files and disks, the ZFS datasets they are on, and what a snapshot would cover
+    Dirlist {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {

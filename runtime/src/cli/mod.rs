@@ -11,7 +11,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::commands::subject::{Selector, World};
-use crate::commands::{monitor, refresh, start, status, stop};
+use crate::commands::{dirlist, monitor, refresh, start, status, stop, zfssnap};
 use crate::exit::{self, Exit};
 use crate::log::Log;
 use args::{Cli, Command};
@@ -45,6 +45,11 @@ fn dispatch(world: &World, selector: &Selector, command: Command) -> anyhow::Res
         Command::Stop => stop::run(world, selector)?,
         Command::Refresh => refresh::run(world, selector)?,
         Command::Status { json } => return Ok(ExitCode::from(status::run(world, selector, json)?)),
+        Command::Zfssnap { dry_run, comment } => zfssnap::run(world, selector, &comment, dry_run)?,
+        Command::Dirlist { json } => {
+            dirlist::run(world, selector, json)?;
+            Exit::Ok
+        }
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };
     Ok(exit.into())

@@ -1,9 +1,12 @@
 //! The commands, one file each: gather facts, decide, act, report.
 
+pub mod backing;
 pub mod bring_down;
+pub mod dirlist;
 pub mod monitor;
 pub mod refresh;
 pub mod start;
 pub mod status;
 pub mod stop;
 pub mod subject;
+pub mod zfssnap;
