@@ -18,3 +18,4 @@ pub mod smf;
 pub mod tools;
 pub mod virtualbox;
 pub mod zfs;
+pub mod zvol;

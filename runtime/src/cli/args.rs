@@ -1,7 +1,8 @@
 //! The commands and their options, in their modern spelling.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::zvol_rights::{Action, Choice, SKIPPED};
 use crate::monitor::step::Mode;
 
 #[derive(Debug, Parser)]
@@ -52,6 +53,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Keep owner, group, mode and ACL of volumes' device nodes in the volumes, and put them back
+    ///
+    /// They are kept in the ZFS properties owner:user, owner:group, owner:chmod and owner:acl. Needs no instance.
+    /// Exit codes: 0 done, 126 some volumes failed, 95 all did.
+    ZvolRights(ZvolRights),
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {
@@ -62,6 +68,44 @@ pub enum Command {
         #[arg(long)]
         mode: MonitorMode,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ZvolRights {
+    pub action: ZvolAction,
+    /// Volumes, or datasets above them [default: every volume]
+    #[arg(value_name = "DATASET")]
+    pub datasets: Vec<String>,
+    /// Leave this volume out, unless it is named; instead of those left out by default
+    #[arg(long, value_name = "VOLUME", default_values = SKIPPED)]
+    pub skip: Vec<String>,
+    /// Leave none out, and save the rights of nodes that were never given any as well
+    #[arg(long)]
+    pub all: bool,
+    /// Change nothing; tell what would be
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ZvolAction {
+    /// From the nodes into the volumes; nodes that were never given rights leave a volume as it is
+    Save,
+    /// From the volumes to the nodes
+    Restore,
+    /// Print both
+    List,
+}
+
+impl ZvolRights {
+    pub fn parts(self) -> (Action, Choice) {
+        let action = match self.action {
+            ZvolAction::Save => Action::Save,
+            ZvolAction::Restore => Action::Restore,
+            ZvolAction::List => Action::List,
+        };
+        (action, Choice { datasets: self.datasets, skip: self.skip, all: self.all, dry_run: self.dry_run })
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

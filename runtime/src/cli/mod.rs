@@ -11,7 +11,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::commands::subject::{Selector, World};
-use crate::commands::{dirlist, monitor, refresh, start, status, stop, zfssnap};
+use crate::commands::{dirlist, monitor, refresh, start, status, stop, zfssnap, zvol_rights};
 use crate::exit::{self, Exit};
 use crate::log::Log;
 use args::{Cli, Command};
@@ -49,6 +49,10 @@ fn dispatch(world: &World, selector: &Selector, command: Command) -> anyhow::Res
         Command::Dirlist { json } => {
             dirlist::run(world, selector, json)?;
             Exit::Ok
+        }
+        Command::ZvolRights(args) => {
+            let (action, choice) = args.parts();
+            zvol_rights::run(world, action, &choice)?
         }
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };

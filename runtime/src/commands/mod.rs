@@ -10,3 +10,4 @@ pub mod status;
 pub mod stop;
 pub mod subject;
 pub mod zfssnap;
+pub mod zvol_rights;
