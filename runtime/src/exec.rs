@@ -52,6 +52,14 @@ impl Call {
         self
     }
 
+    /// The program ready to be started, in a process group of its own and with nothing on its standard input.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).env_clear().envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.stdin(Stdio::null()).process_group(0);
+        command
+    }
+
     /// The call as a person would type it, for messages.
     pub fn shown(&self) -> String {
         let name = self.program.file_name().unwrap_or(self.program.as_os_str());
@@ -130,14 +138,13 @@ impl Runner for InterruptibleRunner<'_> {
 fn run(call: &Call, interrupted: &dyn Fn() -> bool) -> Result<Output, ExecError> {
     let deadline = Instant::now() + call.deadline;
     let program = || call.program.display().to_string();
-    let mut child = Command::new(&call.program)
-        .args(&call.args)
-        .env_clear()
-        .envs(call.env.iter().map(|(k, v)| (k, v)))
-        .stdin(if call.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+    let mut command = call.command();
+    if call.stdin.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
         .spawn()
         .map_err(|source| ExecError::Spawn { program: program(), source })?;
     let talked = converse(&mut child, call.stdin.as_deref(), deadline, interrupted);

@@ -1,4 +1,12 @@
 //! A simulated illumos host, for tests: stand-ins for SMF's and VirtualBox's programs. Not the real ones.
+//!
+//! [`Host`] makes one in a temporary directory and takes everything down again. `README.md` says what it simulates.
 
+pub mod host;
+pub mod invocation;
 pub mod smf;
 pub mod vbox;
+pub mod zfs;
+
+pub use host::binaries::{simhost_exe, vboxsvc_exe};
+pub use host::{Host, Ran};

@@ -3,8 +3,11 @@
 //! `svr4` and `ips` know bytes and formats and never which package they write; `contents` reads what ours holds from
 //! `pkg/`; `tasks` puts them together, one file a command.
 
+pub mod contents;
+pub mod flags;
 pub mod ips;
 pub mod payload;
 pub mod smf;
 pub mod svr4;
 pub mod tasks;
+pub mod time;

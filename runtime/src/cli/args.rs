@@ -1,8 +1,11 @@
 //! The commands and their options, in their modern spelling.
 
+use crate::commands::zvol_rights::{Action, Choice, SKIPPED};
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::zvol_rights::{Action, Choice, SKIPPED};
+use crate::commands::power;
 use crate::monitor::step::Mode;
 
 #[derive(Debug, Parser)]
@@ -15,6 +18,9 @@ pub struct Cli {
     /// The VM: the name of its instance, or its vm/name
     #[arg(long, global = true, value_name = "NAME")]
     pub vm: Option<String>,
+    /// Say what would be done and why, and do nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -41,9 +47,6 @@ pub enum Command {
     /// Prints the names of the snapshots made. Exit codes: 0 all were made, 126 some were and some failed, 95 none was,
     /// 96 there is nothing to snapshot.
     Zfssnap {
-        /// Make none; print the names they would have
-        #[arg(long)]
-        dry_run: bool,
         /// What it is taken for, as a part of the names [default: manual-zfssnap]
         comment: Vec<String>,
     },
@@ -53,11 +56,48 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what start, stop and the monitor would do now, and why
+    Explain {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Keep owner, group, mode and ACL of volumes' device nodes in the volumes, and put them back
     ///
     /// They are kept in the ZFS properties owner:user, owner:group, owner:chmod and owner:acl. Needs no instance.
     /// Exit codes: 0 done, 126 some volumes failed, 95 all did.
     ZvolRights(ZvolRights),
+    /// List every instance: its VM, its user, its states
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only this user's, asked as this user
+        #[arg(long, value_name = "USER", hide = true)]
+        of_user: Option<String>,
+    },
+    /// Save the VM's state, whatever its stop method is
+    #[command(visible_aliases = ["savestate", "save-state"])]
+    Save,
+    /// Power the VM off: by its ACPI button first, then hard (exit 0, 125 out of time, 126 down in another way)
+    #[command(visible_alias = "poweroff-graceful")]
+    Poweroff {
+        #[command(flatten)]
+        force: Force,
+    },
+    /// Power the VM off, gently first, and start it again
+    Reboot {
+        #[command(flatten)]
+        force: Force,
+        /// "ifruns": only if it runs
+        #[arg(value_parser = ["ifruns"])]
+        when: Option<String>,
+    },
+    /// Reset the VM, as by its reset button
+    Reset,
+    /// Run the check inside the VM now (exit 0 okay, 1 one failure, 2 reboot, 3 maintenance)
+    #[command(visible_alias = "hook")]
+    Vmsvccheck,
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {
@@ -82,9 +122,6 @@ pub struct ZvolRights {
     /// Leave none out, and save the rights of nodes that were never given any as well
     #[arg(long)]
     pub all: bool,
-    /// Change nothing; tell what would be
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -98,13 +135,30 @@ pub enum ZvolAction {
 }
 
 impl ZvolRights {
-    pub fn parts(self) -> (Action, Choice) {
+    pub fn parts(self, dry_run: bool) -> (Action, Choice) {
         let action = match self.action {
             ZvolAction::Save => Action::Save,
             ZvolAction::Restore => Action::Restore,
             ZvolAction::List => Action::List,
         };
-        (action, Choice { datasets: self.datasets, skip: self.skip, all: self.all, dry_run: self.dry_run })
+        (action, Choice { datasets: self.datasets, skip: self.skip, all: self.all, dry_run })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Force {
+    /// In the end kill the VM's process
+    #[arg(short, long)]
+    kill: bool,
+    /// Seconds to wait for the VM, instead of vm/stop_timeout; 0 = for ever
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+}
+
+impl From<Force> for power::Force {
+    fn from(force: Force) -> Self {
+        let timeout = force.timeout.map(|secs| if secs == 0 { Duration::MAX } else { Duration::from_secs(secs) });
+        power::Force { kill: force.kill, timeout }
     }
 }
 

@@ -1,20 +1,80 @@
 //! The historic spellings of `vbox.sh`, rewritten to the modern ones. Nothing else knows them.
+//!
+//! There, every option had one dash, and options of a command could stand before it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// Rewrites the arguments, the program's name first, into the modern spelling.
 pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
-    args.into_iter().enumerate().map(|(i, arg)| if i == 0 { arg } else { word(arg) }).collect()
+    let mut args = args.into_iter();
+    let mut before: Vec<OsString> = args.next().into_iter().collect();
+    let mut moved = Vec::new();
+    let mut rest = Vec::new();
+    while let Some(arg) = args.next() {
+        let place = if rest.is_empty() { &mut moved } else { &mut rest };
+        match arg.to_str().and_then(option) {
+            Some(Historic::Global(word)) => before.push(word.into()),
+            Some(Historic::GlobalValue(word)) => {
+                before.push(word.into());
+                before.extend(args.next());
+            }
+            Some(Historic::OfCommand(word)) => place.push(word.into()),
+            Some(Historic::OfCommandValue(word)) => {
+                place.push(word.into());
+                place.extend(args.next());
+            }
+            None if joined(&arg).is_some() => place.extend(joined(&arg)),
+            // A modern option, or the value of one.
+            None if rest.is_empty() && arg.to_string_lossy().starts_with('-') => {
+                let takes_value = matches!(arg.to_str(), Some("--svc" | "--vm"));
+                before.push(arg);
+                if takes_value {
+                    before.extend(args.next());
+                }
+            }
+            None => rest.push(arg),
+        }
+    }
+    if rest.is_empty() {
+        before.extend(moved);
+        return before;
+    }
+    // The options that stood before the command belong behind it.
+    let mut rest = rest.into_iter();
+    before.extend(rest.next());
+    before.extend(moved);
+    before.extend(rest);
+    before
 }
 
-fn word(arg: OsString) -> OsString {
-    match arg.to_str() {
-        Some("-s" | "-svc") => "--svc".into(),
-        Some("-vm") => "--vm".into(),
-        Some("-help" | "-?" | "/?") => "--help".into(),
-        Some("version") => "--version".into(),
-        _ => arg,
-    }
+/// A historic option, by where it belongs and whether a value follows.
+enum Historic {
+    Global(&'static str),
+    GlobalValue(&'static str),
+    OfCommand(&'static str),
+    OfCommandValue(&'static str),
+}
+
+fn option(word: &str) -> Option<Historic> {
+    Some(match word {
+        "-s" | "-svc" => Historic::GlobalValue("--svc"),
+        "-vm" => Historic::GlobalValue("--vm"),
+        "-help" | "-h" | "-?" | "/?" => Historic::Global("--help"),
+        "-k" => Historic::OfCommand("--kill"),
+        "-fg" => Historic::OfCommand("--fg"),
+        "-bg" => Historic::OfCommand("--bg"),
+        "-t" => Historic::OfCommandValue("--timeout"),
+        "-stop_method" => Historic::OfCommandValue("--stop-method"),
+        "-f" => Historic::OfCommandValue("--file"),
+        "-u" => Historic::OfCommandValue("--uart"),
+        _ => return None,
+    })
+}
+
+/// `-stop_method=X`.
+fn joined(arg: &OsStr) -> Option<OsString> {
+    let value = arg.to_str()?.strip_prefix("-stop_method=")?;
+    Some(format!("--stop-method={value}").into())
 }
 
 #[cfg(test)]
@@ -28,18 +88,49 @@ mod tests {
 
     #[test]
     fn historic_options_become_modern_ones() {
-        assert_eq!(
-            modern_words("vbox.sh -s svc:/site/xvm/vbox:web getstate"),
-            "vbox.sh --svc svc:/site/xvm/vbox:web getstate"
-        );
-        assert_eq!(modern_words("vbox.sh -vm web status"), "vbox.sh --vm web status");
-        for help in ["-help", "-?", "/?"] {
+        for (historic, wanted) in [
+            ("vbox.sh -s svc:/site/xvm/vbox:web getstate", "vbox.sh --svc svc:/site/xvm/vbox:web getstate"),
+            ("vbox.sh getstate -svc vbox:web", "vbox.sh --svc vbox:web getstate"),
+            ("vbox.sh -vm web status", "vbox.sh --vm web status"),
+            ("vbox.sh -vm web reboot ifruns", "vbox.sh --vm web reboot ifruns"),
+            ("vbox.sh -vm web -k -t 60 poweroff", "vbox.sh --vm web poweroff --kill --timeout 60"),
+            ("vbox.sh -vm web reboot -t 60 -k ifruns", "vbox.sh --vm web reboot --timeout 60 --kill ifruns"),
+            (
+                "vbox.sh -stop_method=poweroff -fg startgui -vm web",
+                "vbox.sh --vm web startgui --stop-method=poweroff --fg",
+            ),
+            ("vbox.sh startgui -stop_method poweroff -bg", "vbox.sh startgui --stop-method poweroff --bg"),
+            ("vbox.sh -vm web sercon -f /tmp/s 5", "vbox.sh --vm web sercon --file /tmp/s 5"),
+            ("vbox.sh -vm web -u 2 sercon", "vbox.sh --vm web sercon --uart 2"),
+        ] {
+            assert_eq!(modern_words(historic), wanted, "{historic}");
+        }
+    }
+
+    #[test]
+    fn every_cry_for_help_is_heard() {
+        for help in ["-help", "-h", "-?", "/?"] {
             assert_eq!(modern_words(&format!("vbox.sh {help}")), "vbox.sh --help");
         }
     }
 
     #[test]
+    fn an_option_with_its_value_joined_swallows_no_other_argument() {
+        assert_eq!(modern_words("vbox.sh -stop_method=reset startgui x"), "vbox.sh startgui --stop-method=reset x");
+    }
+
+    #[test]
     fn modern_arguments_stay_as_they_are() {
-        assert_eq!(modern_words("vboxsvc --vm web status --json"), "vboxsvc --vm web status --json");
+        for line in
+            ["vboxsvc --vm web status --json", "vboxsvc status --json", "vboxsvc --dry-run --svc web start", "vboxsvc"]
+        {
+            assert_eq!(modern_words(line), line);
+        }
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_never_taken_for_a_command_or_an_option() {
+        assert_eq!(modern_words("vbox.sh -vm stop status"), "vbox.sh --vm stop status");
+        assert_eq!(modern_words("vboxsvc --vm -k status"), "vboxsvc --vm -k status");
     }
 }

@@ -10,10 +10,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::commands::explain::{self, Actor};
 use crate::commands::subject::{Selector, World};
 use crate::commands::{dirlist, monitor, refresh, start, status, stop, zfssnap, zvol_rights};
-use crate::exit::{self, Exit};
+use crate::commands::{list, power, vmsvccheck};
+use crate::exit::{self, Exit, failure};
 use crate::log::Log;
+use crate::settings::StopMethod;
 use args::{Cli, Command};
 
 /// Runs the program with these arguments, its own name first.
@@ -27,7 +30,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let selector = Selector { svc: cli.svc, vm: cli.vm };
-    match dispatch(&World::new(), &selector, cli.command) {
+    match dispatch(&World::new(), &selector, cli.command, cli.dry_run) {
         Ok(code) => code,
         Err(error) => {
             let subject = selector.svc.or(selector.vm).or_else(|| std::env::var("SMF_FMRI").ok());
@@ -38,23 +41,47 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(world: &World, selector: &Selector, command: Command) -> anyhow::Result<ExitCode> {
+fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool) -> anyhow::Result<ExitCode> {
+    if dry_run && !matches!(command, Command::Zfssnap { .. } | Command::ZvolRights(_)) {
+        return Ok(explain::dry_run(world, selector, actor(&command)?)?.into());
+    }
     let exit = match command {
         Command::Start => start::run(world, selector, false)?,
         Command::StartForce => start::run(world, selector, true)?,
         Command::Stop => stop::run(world, selector)?,
         Command::Refresh => refresh::run(world, selector)?,
         Command::Status { json } => return Ok(ExitCode::from(status::run(world, selector, json)?)),
-        Command::Zfssnap { dry_run, comment } => zfssnap::run(world, selector, &comment, dry_run)?,
+        Command::Zfssnap { comment } => zfssnap::run(world, selector, &comment, dry_run)?,
         Command::Dirlist { json } => {
             dirlist::run(world, selector, json)?;
             Exit::Ok
         }
         Command::ZvolRights(args) => {
-            let (action, choice) = args.parts();
+            let (action, choice) = args.parts(dry_run);
             zvol_rights::run(world, action, &choice)?
         }
+        Command::Explain { json } => explain::run(world, selector, json)?,
+        Command::List { json, of_user } => list::run(world, of_user.as_deref(), json)?,
+        Command::Save => power::save(world, selector)?,
+        Command::Poweroff { force } => power::poweroff(world, selector, force.into())?,
+        Command::Reboot { force, when } => power::reboot(world, selector, force.into(), when.is_some())?,
+        Command::Reset => power::reset(world, selector)?,
+        Command::Vmsvccheck => return Ok(ExitCode::from(vmsvccheck::run(world, selector)?)),
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };
     Ok(exit.into())
+}
+
+/// Who would act in this command, for `--dry-run`.
+fn actor(command: &Command) -> anyhow::Result<Actor> {
+    Ok(match command {
+        Command::Start => Actor::Start { force: false },
+        Command::StartForce => Actor::Start { force: true },
+        Command::Stop => Actor::Stop(None),
+        Command::Save => Actor::Stop(Some(StopMethod::SaveState)),
+        Command::Poweroff { .. } => Actor::Stop(Some(StopMethod::PowerOffGraceful)),
+        Command::Reboot { .. } => Actor::Reboot,
+        Command::Reset => Actor::Reset,
+        _ => return Err(failure(Exit::Usage, "--dry-run is for commands that act on the VM; this one does not")),
+    })
 }

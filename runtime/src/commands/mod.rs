@@ -3,11 +3,17 @@
 pub mod backing;
 pub mod bring_down;
 pub mod dirlist;
+pub mod explain;
+pub mod leave_monitor;
+pub mod list;
 pub mod monitor;
+pub mod power;
 pub mod refresh;
 pub mod start;
+pub mod start_wait;
 pub mod status;
 pub mod stop;
 pub mod subject;
 pub mod zfssnap;
 pub mod zvol_rights;
+pub mod vmsvccheck;

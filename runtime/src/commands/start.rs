@@ -1,21 +1,17 @@
 //! `start` and `start-force`: decide, bring the VM into a state it can be started from, and leave a monitor behind.
 
-use std::env;
-use std::fs::OpenOptions;
-use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
 use super::bring_down::{self, Outcome, bring_down};
-use super::subject::{Instance, Selector, Subject, World, under_smf};
+use super::leave_monitor::leave_monitor;
+use super::start_wait;
+use super::subject::{Instance, Selector, Subject, World};
 use crate::decide::start::{self, Block, Facts, Start, VmProcess};
 use crate::decide::stop::time_given;
 use crate::decide::watch::NoKick;
 use crate::exec::SystemRunner;
 use crate::exit::{Exit, failure};
-use crate::monitor::ready;
 use crate::monitor::step::Mode;
 use crate::rundir::Lock;
 use crate::rundir::files::Held;
@@ -23,13 +19,12 @@ use crate::settings::StopMethod;
 
 const FIRST_GAP: Duration = Duration::from_millis(50);
 const WIDEST_GAP: Duration = Duration::from_secs(1);
-/// How much longer than the monitor itself its word is waited for.
-const GRACE: Duration = Duration::from_secs(2);
 
 pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Exit> {
+    let began = Instant::now();
     world.end_in_order()?;
     let instance = Instance::open(world, selector)?;
-    let deadline = time_given(None, instance.settings.smf_start_timeout).map(|given| Instant::now() + given);
+    let deadline = time_given(None, instance.settings.smf_start_timeout).map(|given| began + given);
     // Another start goes first; this one then finds its VM running.
     let _turn = take_turn(&instance, deadline)?;
     look_at_block_file(&instance, force)?;
@@ -40,6 +35,9 @@ pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Ex
         return Err(failure(Exit::Fatal, format!("process {pid}, a stop or a restart of the VM, overtook this start")));
     }
     leave_monitor(&subject, mode, deadline)?;
+    if mode != Mode::Watch {
+        start_wait::wait(&subject, began)?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -131,7 +129,7 @@ fn down(subject: &Subject, method: StopMethod, deadline: Option<Instant>) -> any
     }
 }
 
-fn vm_process(subject: &Subject) -> anyhow::Result<VmProcess> {
+pub fn vm_process(subject: &Subject) -> anyhow::Result<VmProcess> {
     let living = bring_down::processes(subject)?;
     let recorded = subject.files.own_vm_process()?;
     Ok(match (living.as_slice(), recorded) {
@@ -139,63 +137,4 @@ fn vm_process(subject: &Subject) -> anyhow::Result<VmProcess> {
         ([only], Some(ours)) if only.pid == ours.pid && only.started == ours.started => VmProcess::Ours,
         _ => VmProcess::Foreign,
     })
-}
-
-/// Starts the monitor and waits for its word that the VM is live, or why not.
-fn leave_monitor(subject: &Subject, mode: Mode, deadline: Option<Instant>) -> anyhow::Result<()> {
-    let mut monitor = spawn_monitor(subject, mode).context("cannot start the monitor")?;
-    let mut pipe = monitor.stdout.take().context("the monitor has no standard output")?;
-    let word = loop {
-        let soon = Instant::now() + Duration::from_millis(200);
-        let until = deadline.map_or(soon, |d| soon.min(d + GRACE));
-        match ready::wait(&mut pipe, Some(until))? {
-            Some(word) => break Some(word),
-            None if subject.world.is_ended() => break None,
-            None if deadline.is_some_and(|d| Instant::now() >= d + GRACE) => break None,
-            None => {}
-        }
-    };
-    match word {
-        Some(Ok(())) => Ok(()),
-        Some(Err(reason)) => {
-            let _ = monitor.wait();
-            Err(failure(Exit::Fatal, reason))
-        }
-        None => {
-            bring_down::stand_down(&subject.files, &subject.log)?;
-            Err(failure(Exit::Fatal, "the monitor did not report in the time for a start; the VM is left as it is"))
-        }
-    }
-}
-
-fn spawn_monitor(subject: &Subject, mode: Mode) -> anyhow::Result<Child> {
-    let mode = match mode {
-        Mode::Launch => "launch",
-        Mode::Attach { resume: false } => "attach",
-        Mode::Attach { resume: true } => "resume",
-        Mode::Watch => "watch",
-    };
-    let stderr = match monitor_log(subject) {
-        Some(file) => Stdio::from(file),
-        None => Stdio::inherit(),
-    };
-    Ok(Command::new(env::current_exe().context("cannot find this program's own file")?)
-        .arg("monitor")
-        .args(["--svc", &subject.fmri.to_string()])
-        .args(["--uuid", &subject.machine.uuid.to_string()])
-        .args(["--name", &subject.machine.name])
-        .args(["--mode", mode])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(stderr)
-        .spawn()?)
-}
-
-/// By hand the monitor must not hold on to a terminal: it logs where SMF would, or into the run folder.
-fn monitor_log(subject: &Subject) -> Option<std::fs::File> {
-    if under_smf() {
-        return None;
-    }
-    let append = |path: &std::path::PathBuf| OpenOptions::new().append(true).open(path).ok();
-    subject.logfile.as_ref().and_then(append).or_else(|| subject.files.log.open_output().ok())
 }

@@ -17,7 +17,7 @@ use crate::exit::{Exit, failure};
 use crate::identity::Identity;
 use crate::log::Log;
 use crate::rundir::files::RunFiles;
-use crate::rundir::{Host, RunDir};
+use crate::rundir::{Host, RunDir, RunDirError};
 use crate::settings::Settings;
 use crate::settings::effective::{effective, needs_own};
 use crate::smf::svcprop::Properties;
@@ -148,7 +148,7 @@ impl<'w> Instance<'w> {
         }
         let user = become_owner(&settings)?;
         let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
-        let dir = RunDir::open(&user, place.as_deref(), &this_host())?;
+        let dir = run_dir(&user, place.as_deref())?;
         let files = RunFiles::of(&dir, fmri.instance(), &settings)?;
         let locale = environment::utf8_locale(&SystemRunner, &world.tools);
         let logfile = first(&composed, "restarter/logfile").map(PathBuf::from);
@@ -197,14 +197,8 @@ impl<'w> Instance<'w> {
         environment::of(&self.user, &self.world.tools, &self.locale, self.settings.timezone.as_deref())
     }
 
-    pub fn virtualbox<'a>(&self, runner: &'a dyn Runner) -> anyhow::Result<VirtualBox<'a>> {
-        let tools = &self.world.tools;
-        let programs = Programs {
-            manage: tools.find("VBoxManage").map_err(|e| failure(Exit::Config, e.to_string()))?,
-            headless: tools.find("VBoxHeadless").map_err(|e| failure(Exit::Config, e.to_string()))?,
-            gui: tools.find("VirtualBoxVM").ok(),
-        };
-        Ok(VirtualBox::new(runner, programs, self.environment()))
+    fn virtualbox<'a>(&self, runner: &'a dyn Runner) -> anyhow::Result<VirtualBox<'a>> {
+        Ok(VirtualBox::new(runner, programs(&self.world.tools)?, self.environment()))
     }
 
     /// The VM behind the instance, asked for until the deadline where VirtualBox does not answer.
@@ -223,9 +217,27 @@ impl<'w> Instance<'w> {
                 Err(error) => return Err(error.into()),
             }
         };
-        let virtualbox = self.virtualbox(&SystemRunner)?.programs().clone();
-        Ok(Subject { instance: self, machine, programs: virtualbox })
+        Subject::known(self, machine)
     }
+}
+
+fn programs(tools: &Tools) -> anyhow::Result<Programs> {
+    Ok(Programs {
+        manage: tools.find("VBoxManage").map_err(|e| failure(Exit::Config, e.to_string()))?,
+        headless: tools.find("VBoxHeadless").map_err(|e| failure(Exit::Config, e.to_string()))?,
+        gui: tools.find("VirtualBoxVM").ok(),
+    })
+}
+
+/// The VirtualBox of a user this process runs as, apart from any instance.
+pub fn virtualbox_of<'a>(world: &World, user: &Identity, runner: &'a dyn Runner) -> anyhow::Result<VirtualBox<'a>> {
+    let locale = environment::utf8_locale(runner, &world.tools);
+    Ok(VirtualBox::new(runner, programs(&world.tools)?, environment::of(user, &world.tools, &locale, None)))
+}
+
+/// The folder of this user's run files on this host.
+pub fn run_dir(user: &Identity, place: Option<&std::path::Path>) -> Result<RunDir, RunDirError> {
+    RunDir::open(user, place, &this_host())
 }
 
 fn out_of_time(deadline: Option<Instant>, gap: Duration) -> bool {
@@ -253,7 +265,7 @@ fn first<'p>(properties: &'p Properties, name: &str) -> Option<&'p str> {
     properties.single(name)
 }
 
-fn smf_words(properties: &Properties) -> (String, String) {
+pub fn smf_words(properties: &Properties) -> (String, String) {
     let word = |name: &str| first(properties, name).unwrap_or_default().to_string();
     (word("restarter/state"), word("restarter/next_state"))
 }
@@ -292,7 +304,7 @@ impl<'w> Deref for Subject<'w> {
 impl<'w> Subject<'w> {
     /// For a monitor, whose start method has found the VM already.
     pub fn known(instance: Instance<'w>, machine: Machine) -> anyhow::Result<Subject<'w>> {
-        let programs = instance.virtualbox(&SystemRunner)?.programs().clone();
+        let programs = programs(&instance.world.tools)?;
         Ok(Subject { instance, machine, programs })
     }
 

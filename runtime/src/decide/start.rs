@@ -1,5 +1,6 @@
 //! What the start method does with a VM in whatever state it finds it.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{Decision, Sight};
@@ -42,6 +43,21 @@ pub enum Start {
     Wait,
     /// Fail the method (95), the VM untouched.
     Refuse,
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Start::Launch => "starts it",
+            Start::PowerOffThenLaunch => "powers it off, then starts it",
+            Start::TakeOver => "saves its state, then starts it under the service",
+            Start::Attach { resume: false } => "puts a new monitor beside it",
+            Start::Attach { resume: true } => "puts a new monitor beside it and resumes it",
+            Start::Leave => "succeeds and leaves it",
+            Start::Wait => "waits",
+            Start::Refuse => "fails and leaves it",
+        })
+    }
 }
 
 pub fn start(facts: &Facts, settings: &Settings) -> Decision<Start> {

@@ -1,5 +1,6 @@
 //! What the stop method does next, asked again after every look at the VM until it is done.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{Decision, Sight};
@@ -37,6 +38,18 @@ pub enum Stop {
     Failed,
     /// The time ran out (125); the VM is left as it is.
     TimedOut,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Give(verb) => write!(f, "gives the order {}", verb.word()),
+            Stop::Wait => f.write_str("waits"),
+            Stop::Done => f.write_str("succeeds"),
+            Stop::Failed => f.write_str("fails"),
+            Stop::TimedOut => f.write_str("runs out of time"),
+        }
+    }
 }
 
 pub fn stop(facts: &Facts) -> Decision<Stop> {

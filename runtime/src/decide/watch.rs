@@ -1,5 +1,7 @@
 //! What the monitor does in one cycle: first SMF's own state, then the VM's.
 
+use std::fmt;
+
 use super::{Decision, Sight};
 use crate::settings::{RestartOverride, Settings, UnknownLimit};
 use crate::virtualbox::{Group, State};
@@ -82,6 +84,24 @@ pub enum Watch {
     PowerOffThenLaunch,
     AskOffline,
     AskMaintenance,
+}
+
+impl fmt::Display for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Watch::Nothing => "does nothing",
+            Watch::LeaveAlone => "leaves it",
+            Watch::Skip => "skips this cycle",
+            Watch::End => "ends",
+            Watch::RunHook => "runs the hook",
+            Watch::Launch => "starts it",
+            Watch::LaunchOnce => "starts it, this once",
+            Watch::Resume => "resumes it",
+            Watch::PowerOffThenLaunch => "powers it off, then starts it",
+            Watch::AskOffline => "asks SMF to take the service offline",
+            Watch::AskMaintenance => "asks SMF for maintenance",
+        })
+    }
 }
 
 pub fn watch(facts: &Facts, settings: &Settings) -> Decision<Watch> {

@@ -11,19 +11,20 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use super::ready;
-use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Monitor, Notes, Request, Scope};
+use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Monitor, Notes, Request, Scope};
 use crate::commands::bring_down;
 use crate::commands::subject::{Subject, World};
 use crate::decide::Sight;
 use crate::decide::watch::{NoKick, SmfState};
 use crate::exec::{Ended, InterruptibleRunner};
+use crate::hook;
 use crate::rundir::Lock;
 use crate::rundir::files::{Held, PidRecord};
 use crate::virtualbox::launch;
@@ -85,6 +86,8 @@ pub struct Driver<'w> {
     /// VirtualBox's server as it was when the VM came up.
     server: Option<Process>,
     notes: Notes,
+    /// The moment that `notes.up_since` tells in the calendar's time.
+    up_from: Option<Moment>,
     ready_sent: bool,
 }
 
@@ -122,6 +125,7 @@ impl<'w> Driver<'w> {
             hook: None,
             server: None,
             notes: Notes::default(),
+            up_from: None,
             ready_sent: false,
         })
     }
@@ -361,22 +365,16 @@ impl<'w> Driver<'w> {
 
     fn run_hook(&mut self) -> Option<Event> {
         let hook = &self.subject.settings.hook;
-        let Some(method) = &hook.method else { return Some(Event::HookEnded(None)) };
-        let mut command = Command::new(method);
-        command
-            .args(&hook.params)
-            .env_clear()
-            .envs(self.subject.environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .process_group(0);
-        match command.spawn() {
-            Ok(child) => {
-                self.hook = Some(Hook { child, deadline: Instant::now() + hook.timeout });
+        let started = hook::call(hook, self.subject.environment(), self.subject.user.is_root())
+            .map_err(anyhow::Error::from)
+            .and_then(|call| Ok((call.command().stdout(Stdio::null()).spawn()?, call.deadline)));
+        match started {
+            Ok((child, time)) => {
+                self.hook = Some(Hook { child, deadline: Instant::now() + time });
                 None
             }
             Err(error) => {
-                self.subject.log.warn(format!("cannot run the hook {}: {error}", method.display()));
+                self.subject.log.warn(format!("the hook was not run: {error:#}"));
                 Some(Event::HookEnded(None))
             }
         }
@@ -431,10 +429,17 @@ impl<'w> Driver<'w> {
 
     /// Writes the notes for `status` where they changed.
     fn publish(&mut self) {
-        if self.notes == *self.monitor.notes() {
+        let up_since = match self.monitor.live_since() {
+            None => None,
+            Some(since) if self.up_from == Some(since) => self.notes.up_since,
+            Some(_) => SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|d| d.as_secs()),
+        };
+        self.up_from = self.monitor.live_since();
+        let notes = Notes { up_since, ..self.monitor.notes().clone() };
+        if self.notes == notes {
             return;
         }
-        self.notes = self.monitor.notes().clone();
+        self.notes = notes;
         let text = serde_json::to_string(&self.notes).unwrap_or_default();
         if let Err(error) = self.subject.files.notes.write(&text, false) {
             self.subject.log.line(Level::Warning, error);

@@ -1,5 +1,6 @@
 //! Asking and commanding SMF through its own programs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -51,6 +52,19 @@ impl<'a> Smf<'a> {
         let output = succeeded("svcs", output)?;
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
+    }
+
+    /// The properties of every instance of the VirtualBox service, as the running snapshot has them or, `own`, the
+    /// instances' own alone, live.
+    pub fn all_properties(&self, own: bool) -> Result<BTreeMap<Fmri, Properties>, SmfError> {
+        let pattern = format!("svc:/{SERVICE}:*");
+        let args = if own { vec!["-C", "-f", &pattern] } else { vec!["-f", &pattern] };
+        let output = self.run("svcprop", &args)?;
+        if output.ended == Ended::Exited(1) && says(&output, "doesn't match any entities") {
+            return Ok(BTreeMap::new());
+        }
+        let listed = svcprop::parse_many(&succeeded("svcprop", output)?.stdout).found;
+        Ok(listed.into_iter().filter_map(|(entity, properties)| Some((entity.parse().ok()?, properties))).collect())
     }
 
     /// Every instance of the VirtualBox service with a `vm/name` of its own, and that name.

@@ -93,10 +93,6 @@ impl<'a> VirtualBox<'a> {
         VirtualBox { runner, programs, env }
     }
 
-    pub fn programs(&self) -> &Programs {
-        &self.programs
-    }
-
     /// The environment of every call, for the front ends which callers start themselves.
     pub fn env(&self) -> &[(OsString, OsString)] {
         &self.env

@@ -191,15 +191,15 @@ impl Plan {
     }
 }
 
-/// The pax header without which pkg ignores the index. Written by hand, for the tar crate leaves its name and owner
-/// empty where Python's tarfile does not.
+/// The pax header without which pkg ignores the index. Made here and not by the tar crate, which leaves its name empty
+/// where Python's tarfile does not.
 fn append_comment<W: Write>(tar: &mut Builder<W>) -> io::Result<()> {
     let rest = format!(" comment={INDEX_COMMENT}\n");
     // The length counts its own two digits.
     let record = format!("{}{rest}", rest.len() + 2);
     let mut header = Header::new_ustar();
     if let Some(ustar) = header.as_ustar_mut() {
-        // Builder and set_path would drop the leading "./".
+        // set_path would drop the leading "./".
         let name = b"././@PaxHeader";
         ustar.name.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
     }

@@ -1,3 +1,18 @@
 //! The commands of `cargo xtask`, one file each: they put the library together and tell what they did.
 
+pub mod ci;
 pub mod manifest;
+pub mod pkg;
+
+use std::path::Path;
+
+use crate::flags::Command;
+
+/// Runs one command in a workspace.
+pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
+    match command {
+        Command::Pkg(args) => pkg::run(args, workspace),
+        Command::Manifest(args) => manifest::run(args, workspace),
+        Command::Ci(args) => ci::run(args, workspace),
+    }
+}

@@ -125,6 +125,8 @@ pub struct Notes {
     /// A launch is under way: asking for more than lists would get in its way.
     pub launching: bool,
     pub restarts: u32,
+    /// When the VM came up, in seconds since 1970; nothing while it is down.
+    pub up_since: Option<u64>,
     /// How the VM's process last ended.
     pub last_end: Option<String>,
     pub last_hook: Option<String>,

@@ -95,6 +95,11 @@ impl Monitor {
         self.wake
     }
 
+    /// Since when the VM is live, as far as the monitor knows.
+    pub fn live_since(&self) -> Option<Moment> {
+        self.live_since
+    }
+
     pub fn notes(&self) -> &Notes {
         &self.notes
     }

@@ -67,7 +67,7 @@ impl Monitor {
         actions: &mut Vec<Action>,
     ) {
         if let Err(failure) = &result {
-            let text = format!("VirtualBox does not take the order {order:?}: {}", failure.reason);
+            let text = format!("VirtualBox does not take the order {}: {}", order.word(), failure.reason);
             actions.push(Action::Log(Level::Warning, text));
         }
         let quiet = matches!(&result, Err(failure) if failure.again == Again::AfterQuiet);

@@ -1,0 +1,138 @@
+//! `explain`, and `--dry-run` of every acting command: what would be done now, and why, with nothing done.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::bring_down::processes;
+use super::start::vm_process;
+use super::subject::{Instance, Selector, Subject, World};
+use crate::decide::start::{self, Block};
+use crate::decide::stop;
+use crate::decide::watch::{self, Evidence, NoKick};
+use crate::exec::SystemRunner;
+use crate::exit::Exit;
+use crate::log::printable;
+use crate::rundir::files::Held;
+use crate::settings::StopMethod;
+use crate::virtualbox::Verb;
+
+/// What would act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    Start {
+        force: bool,
+    },
+    /// `None`: by the VM's own stop method.
+    Stop(Option<StopMethod>),
+    Monitor,
+    Reboot,
+    Reset,
+}
+
+#[derive(Debug, Serialize)]
+struct Said {
+    who: &'static str,
+    action: String,
+    reason: String,
+}
+
+/// What `start`, `stop` and the monitor would do.
+pub fn run(world: &World, selector: &Selector, json: bool) -> anyhow::Result<Exit> {
+    tell(world, selector, &[Actor::Start { force: false }, Actor::Stop(None), Actor::Monitor], json)
+}
+
+/// What one command would do.
+pub fn dry_run(world: &World, selector: &Selector, actor: Actor) -> anyhow::Result<Exit> {
+    tell(world, selector, &[actor], false)
+}
+
+fn tell(world: &World, selector: &Selector, actors: &[Actor], json: bool) -> anyhow::Result<Exit> {
+    let subject = Instance::open(world, selector)?.with_machine(None)?;
+    let mut said = Vec::new();
+    for actor in actors {
+        said.push(explain(&subject, *actor)?);
+    }
+    let text = if json {
+        serde_json::to_string_pretty(&said)? + "\n"
+    } else {
+        said.iter().map(|s| format!("{:<8} {}: {}\n", s.who, s.action, printable(&s.reason))).collect()
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(Exit::Ok)
+}
+
+fn explain(subject: &Subject, actor: Actor) -> anyhow::Result<Said> {
+    match actor {
+        Actor::Start { force } => explain_start(subject, force),
+        Actor::Stop(method) => explain_stop(subject, method.unwrap_or(subject.settings.stop_method), "stop"),
+        Actor::Monitor => explain_watch(subject),
+        Actor::Reboot => {
+            let mut said = explain_stop(subject, StopMethod::PowerOffGraceful, "reboot")?;
+            said.reason += "; then it is started again";
+            Ok(said)
+        }
+        Actor::Reset => {
+            let reason = format!("the VM is {}", subject.sight(&SystemRunner, false));
+            Ok(Said { who: "reset", action: stop::Stop::Give(Verb::Reset).to_string(), reason })
+        }
+    }
+}
+
+fn explain_start(subject: &Subject, force: bool) -> anyhow::Result<Said> {
+    let block = start::block(subject.files.block(subject.user.uid)?, force, &subject.settings);
+    if block.action == Block::Hold {
+        return Ok(Said { who: "start", action: start::Start::Refuse.to_string(), reason: block.reason });
+    }
+    let facts = start::Facts {
+        sight: subject.sight(&SystemRunner, false),
+        process: vm_process(subject)?,
+        force,
+        took_over: false,
+    };
+    let decision = start::start(&facts, &subject.settings);
+    Ok(Said { who: "start", action: decision.action.to_string(), reason: decision.reason })
+}
+
+fn explain_stop(subject: &Subject, method: StopMethod, who: &'static str) -> anyhow::Result<Said> {
+    let given = subject.settings.stop_timeout;
+    let facts = stop::Facts {
+        sight: subject.sight(&SystemRunner, false),
+        process: !processes(subject)?.is_empty(),
+        method,
+        accepted: Vec::new(),
+        refused: None,
+        was_up: false,
+        left: given,
+        given,
+    };
+    let decision = stop::stop(&facts);
+    Ok(Said { who, action: decision.action.to_string(), reason: decision.reason })
+}
+
+fn explain_watch(subject: &Subject) -> anyhow::Result<Said> {
+    let nokick = match subject.files.held()? {
+        Held::By(who) => who,
+        Held::Abandoned(_) => NoKick::None,
+    };
+    let facts = watch::Facts {
+        smf: subject.smf_state.clone(),
+        nokick,
+        sight: subject.sight(&SystemRunner, false),
+        process: !processes(subject)?.is_empty(),
+        evidence: Evidence::None,
+        restart_once: match &subject.files.restart_once {
+            Some(file) => file.read()?.is_some(),
+            None => false,
+        },
+        hook_due: false,
+        aborts: 1,
+        unknown_in_a_row: 1,
+    };
+    let decision = watch::watch(&facts, &subject.settings);
+    let mut reason = decision.reason;
+    if subject.files.monitor()?.is_none() {
+        reason += "; but no monitor runs: it comes with the next start";
+    }
+    Ok(Said { who: "monitor", action: decision.action.to_string(), reason })
+}

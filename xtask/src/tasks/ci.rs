@@ -1,0 +1,81 @@
+//! `cargo xtask ci`: every check that CI runs, in CI's order. One list, here and there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::payload::StdChoice;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the illumos standard library comes from
+    #[arg(long, value_enum, default_value = "auto")]
+    std: StdChoice,
+    /// Install what is missing
+    #[arg(long)]
+    bootstrap: bool,
+    /// Validate the manifests against this copy of service_bundle.dtd.1 as well, by xmllint
+    #[arg(long, value_name = "FILE")]
+    dtd: Option<PathBuf>,
+}
+
+/// One check: its name and the command that makes it.
+struct Check {
+    name: &'static str,
+    command: Vec<String>,
+}
+
+fn check(name: &'static str, command: &[&str]) -> Check {
+    Check { name, command: command.iter().map(ToString::to_string).collect() }
+}
+
+fn checks(args: &Args) -> Vec<Check> {
+    let std = match args.std {
+        StdChoice::Auto => "auto",
+        StdChoice::Installed => "installed",
+        StdChoice::Debian => "debian",
+    };
+    let mut pkg = check("packages, built and read back", &["cargo", "xtask", "pkg", "--std", std]);
+    pkg.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
+    let mut checks = vec![
+        check("format", &["cargo", "fmt", "--all", "--check"]),
+        check("clippy", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+        check("tests", &["cargo", "test", "--workspace", "--locked"]),
+        check("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--locked", "--quiet"]),
+        check("manifests", &["cargo", "xtask", "manifest"]),
+    ];
+    if let Some(dtd) = &args.dtd {
+        let dtd = dtd.display().to_string();
+        let files = ["target/manifest/vbox-svc.xml", "target/manifest/vbox-delay-on-boot.xml"];
+        checks
+            .push(check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid", &dtd, files[0], files[1]]));
+    }
+    checks.push(pkg);
+    checks
+}
+
+pub fn run(args: &Args, workspace: &Path) -> Result<()> {
+    let mut failed = Vec::new();
+    for check in checks(args) {
+        let began = Instant::now();
+        eprintln!("== {}: {}", check.name, check.command.join(" "));
+        let (program, rest) = check.command.split_first().context("a check names a program")?;
+        let status = Command::new(program)
+            .args(rest)
+            .current_dir(workspace)
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .status()
+            .with_context(|| format!("cannot run {program}"))?;
+        let verdict = if status.success() { "passed" } else { "FAILED" };
+        eprintln!("== {}: {verdict} in {:.0} s", check.name, began.elapsed().as_secs_f32());
+        if !status.success() {
+            failed.push(check.name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! `cargo xtask pkg`: builds the runtime for illumos and writes the packages, then reads them back.
+
+mod material;
+mod readback;
+mod record;
+mod to_ips;
+mod to_svr4;
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use flate2::{Compression, GzBuilder};
+use serde::Serialize;
+
+use crate::contents;
+use crate::payload::{self, StdChoice};
+use crate::time;
+use material::Material;
+
+/// The format to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Svr4,
+    Ips,
+    All,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which packages to write
+    #[arg(long, value_enum, default_value = "all")]
+    format: Format,
+    /// Where to write them; target/pkg in the workspace if not given
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where the illumos standard library comes from
+    #[arg(long, value_enum, default_value = "auto")]
+    std: StdChoice,
+    /// Install what is missing: this is the consent to do so
+    #[arg(long)]
+    bootstrap: bool,
+    /// Link against this illumos sysroot instead of stubs (ILLUMOS_SYSROOT)
+    #[arg(long, value_name = "DIR")]
+    sysroot: Option<PathBuf>,
+    /// Print the build record on standard output instead of the paths
+    #[arg(long)]
+    json: bool,
+}
+
+/// One file that was made.
+#[derive(Debug, Clone, Serialize)]
+pub struct Made {
+    pub file: String,
+    pub bytes: u64,
+    pub sha256: String,
+    pub what: String,
+}
+
+pub fn run(args: &Args, workspace: &Path) -> Result<()> {
+    let say = |text: &str| eprintln!("{text}");
+    let epoch = time::source_date_epoch(workspace)?;
+    let out = args.out.clone().unwrap_or_else(|| workspace.join("target/pkg"));
+    let contents = contents::read(workspace)?;
+    let payload = payload::build(&request(args, workspace, epoch), &mut |text| say(text))?;
+    let material = Material::gather(workspace, &contents, &payload.executable)?;
+
+    fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let version = env!("CARGO_PKG_VERSION");
+    let mut made = Vec::new();
+    if args.format != Format::Ips {
+        let package = to_svr4::package(&contents, &material, version, epoch)?;
+        let name = format!("{}-{version}.pkg", contents.package.svr4);
+        let path = out.join(&name);
+        write_whole(&path, |file| Ok(crate::svr4::datastream::write(&[package], file).map(drop)?))?;
+        readback::svr4(&path, &contents, &material)?;
+        made.push(record::made(&path, "SVR4 datastream")?);
+        let zipped = out.join(format!("{name}.gz"));
+        write_whole(&zipped, |file| gzip(&path, file))?;
+        readback::gzip(&zipped, &path)?;
+        made.push(record::made(&zipped, "the same, gzipped")?);
+    }
+    if args.format != Format::Svr4 {
+        let publisher = &contents.package.publisher;
+        let package = to_ips::package(&contents, &material, version, epoch)?;
+        let path = out.join(format!("vboxsvc-{version}.p5p"));
+        write_whole(&path, |file| Ok(crate::ips::write(publisher, &[package], epoch, file).map(drop)?))?;
+        readback::ips(&path, &contents, &material)?;
+        made.push(record::made(&path, "IPS archive")?);
+        let bridge = to_ips::bridge(&contents, version, epoch)?;
+        let path = out.join(format!("{}-{version}.p5p", contents.virtualbox.bridge));
+        write_whole(&path, |file| Ok(crate::ips::write(publisher, &[bridge], epoch, file).map(drop)?))?;
+        readback::bridge(&path, &contents)?;
+        made.push(record::made(&path, "IPS bridge to the SVR4 VirtualBox")?);
+    }
+    let record = record::Record::new(workspace, version, epoch, &payload, &contents, &material, &made)?;
+    made.extend(record::write(&out, &record, &made)?);
+    tell(args.json, &out, &made, &record)
+}
+
+fn request(args: &Args, workspace: &Path, epoch: u64) -> payload::Request {
+    payload::Request {
+        workspace: workspace.to_path_buf(),
+        out_dir: workspace.join("target"),
+        std: args.std,
+        bootstrap: args.bootstrap,
+        sysroot: args.sysroot.clone().or_else(|| std::env::var_os("ILLUMOS_SYSROOT").map(PathBuf::from)),
+        source_date_epoch: epoch,
+    }
+}
+
+/// Writes a file under another name first: what stands under its own name is always whole.
+fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<fs::File>) -> Result<()>) -> Result<()> {
+    let folder = path.parent().context("a package needs a folder")?;
+    let file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+    let mut out = BufWriter::new(file.reopen()?);
+    write(&mut out).and_then(|()| Ok(out.flush()?)).with_context(|| format!("cannot write {}", path.display()))?;
+    // A temporary file is private; a package is for everybody.
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644))?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// No name and no time in the header, so that the same bytes always give the same bytes.
+fn gzip(from: &Path, to: &mut impl Write) -> Result<()> {
+    let mut encoder = GzBuilder::new().mtime(0).write(to, Compression::best());
+    io::copy(&mut fs::File::open(from)?, &mut encoder)?;
+    encoder.finish()?;
+    Ok(())
+}
+
+fn tell(json: bool, out: &Path, made: &[Made], record: &record::Record) -> Result<()> {
+    let width = made.iter().map(|m| m.file.len()).max().unwrap_or_default();
+    let mut table = format!("\n{:width$}  {:>9}  {:16}  what\n", "file", "bytes", "sha256");
+    for m in made {
+        let short = m.sha256.get(..16).unwrap_or(&m.sha256);
+        table.push_str(&format!("{:width$}  {:>9}  {short}  {}\n", m.file, m.bytes, m.what));
+    }
+    eprint!("{table}\nthe executable inside: {}\n", record.standing());
+    if json {
+        println!("{}", serde_json::to_string_pretty(record)?);
+    } else {
+        for m in made {
+            println!("{}", out.join(&m.file).display());
+        }
+    }
+    Ok(())
+}
