@@ -16,18 +16,18 @@ fn host() -> (Host, Control, Pools) {
         env!("CARGO_PKG_VERSION"),
         &xtask::smf::render::Variables::default(),
     )
-    .unwrap()
+    .expect("rendered manifests")
     {
         host.import(&manifest.text);
     }
     let folder = host.root().join("tank/vm/web");
-    std::fs::create_dir_all(folder.join("Snapshots")).unwrap();
+    std::fs::create_dir_all(folder.join("Snapshots")).expect("the folder of the VM");
     let descriptor = folder.join("raw.vmdk");
     std::fs::write(
         &descriptor,
         "# Disk DescriptorFile\ncreateType=\"partitionedDevice\"\nRW 2048 FLAT \"/dev/zvol/rdsk/tank/diskp1\" 63\n",
     )
-    .unwrap();
+    .expect("the descriptor");
     let pools = Pools::of(host.root());
     let mountpoint = |name: &str| host.root().join(name).display().to_string();
     pools.filesystem("tank", &mountpoint("tank"));
@@ -36,7 +36,11 @@ fn host() -> (Host, Control, Pools) {
     pools.filesystem("backup/extra", "none");
     pools.call_as("root");
     let control = Control::new(host.root());
-    control.create_vm_with(Spec { folder: Some(folder), media: vec![Medium::new("SATA", 0, 0, descriptor)], ..Spec::named("web") });
+    control.create_vm_with(Spec {
+        folder: Some(folder),
+        media: vec![Medium::new("SATA", 0, 0, descriptor)],
+        ..Spec::named("web")
+    });
     host.add_instance("web");
     (host, control, pools)
 }

@@ -177,30 +177,4 @@ fn as_root(error: NodeError) -> anyhow::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chosen(datasets: &[&str], skip: &[&str], all: bool) -> (Vec<String>, Vec<String>) {
-        let words = |list: &[&str]| list.iter().map(|w| w.to_string()).collect();
-        let volume = |name: &str| OwnedVolume { name: name.into(), user: None, group: None, chmod: None, acl: None };
-        let volumes = ["rpool/dump", "rpool/swap", "rpool/vm/a", "tank/disk", "tank/disk2"].map(volume).to_vec();
-        let choice = Choice { datasets: words(datasets), skip: words(skip), all, dry_run: false };
-        let (chosen, unknown) = choose(&choice, volumes);
-        (chosen.into_iter().map(|v| v.name).collect(), unknown)
-    }
-
-    #[test]
-    fn every_volume_is_meant_but_those_to_skip() {
-        assert_eq!(chosen(&[], &SKIPPED, false).0, ["rpool/vm/a", "tank/disk", "tank/disk2"]);
-        assert_eq!(chosen(&[], &["tank/disk"], false).0, ["rpool/dump", "rpool/swap", "rpool/vm/a", "tank/disk2"]);
-        assert_eq!(chosen(&[], &SKIPPED, true).0.len(), 5);
-    }
-
-    #[test]
-    fn a_name_means_a_volume_or_those_below_a_dataset_and_else_it_is_told() {
-        assert_eq!(chosen(&["tank/disk"], &SKIPPED, false), (vec!["tank/disk".into()], vec![]));
-        assert_eq!(chosen(&["rpool"], &SKIPPED, false).0, ["rpool/vm/a"]);
-        assert_eq!(chosen(&["rpool/swap"], &SKIPPED, false).0, ["rpool/swap"], "named, so not skipped");
-        assert_eq!(chosen(&["tank/dis", "nothing"], &[], false).1, ["tank/dis", "nothing"]);
-    }
-}
+mod tests;

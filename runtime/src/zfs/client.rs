@@ -50,7 +50,7 @@ impl<'a> Zfs<'a> {
     }
 
     #[cfg(test)]
-    pub(super) fn of(runner: &'a dyn Runner) -> Zfs<'a> {
+    pub(crate) fn of(runner: &'a dyn Runner) -> Zfs<'a> {
         Zfs { runner, program: "/usr/sbin/zfs".into(), env: Vec::new() }
     }
 

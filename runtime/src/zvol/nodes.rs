@@ -54,6 +54,13 @@ impl<'a> Nodes<'a> {
         Ok(Nodes { runner, ls: tools.find("ls")?, chmod: tools.find("chmod")?, env, folder: ZVOLS.into() })
     }
 
+    /// Below another folder than the system's.
+    #[cfg(test)]
+    pub(crate) fn below(runner: &'a dyn Runner, folder: &Path) -> Nodes<'a> {
+        let (ls, chmod) = ("/usr/bin/ls".into(), "/usr/bin/chmod".into());
+        Nodes { runner, ls, chmod, env: Vec::new(), folder: folder.into() }
+    }
+
     /// The block node and the raw node of a volume, whether they exist or not.
     pub fn of(&self, volume: &str) -> [PathBuf; 2] {
         ["dsk", "rdsk"].map(|kind| self.folder.join(kind).join(volume))
