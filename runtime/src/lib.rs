@@ -19,3 +19,5 @@ pub mod settings;
 pub mod smf;
 pub mod tools;
 pub mod virtualbox;
+pub mod zfs;
+pub mod zvol;

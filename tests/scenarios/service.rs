@@ -1,6 +1,9 @@
 //! One VM kept as a service: the rendered manifest, the real `vboxsvc`, and a simulated host around them. SMF and
 //! VirtualBox are stand-ins here.
 
+// Test code, which may unwrap.
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, Instant};
 
 use simhost::vbox::Control;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::power;
+use crate::commands::zvol_rights::{Action, Choice, SKIPPED};
 use crate::monitor::step::Mode;
 
 #[derive(Debug, Parser)]
@@ -42,12 +43,31 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Take ZFS snapshots of all that is behind the VM, whatever vm/zfssnap_flag says
+    ///
+    /// Prints the names of the snapshots made. Exit codes: 0 all were made, 126 some were and some failed, 95 none was,
+    /// 96 there is nothing to snapshot.
+    Zfssnap {
+        /// What it is taken for, as a part of the names [default: manual-zfssnap]
+        comment: Vec<String>,
+    },
+    /// List the VM's files and disks, the ZFS datasets they are on, and what a snapshot would cover
+    Dirlist {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what start, stop and the monitor would do now, and why
     Explain {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Keep owner, group, mode and ACL of volumes' device nodes in the volumes, and put them back
+    ///
+    /// They are kept in the ZFS properties owner:user, owner:group, owner:chmod and owner:acl. Needs no instance.
+    /// Exit codes: 0 done, 126 some volumes failed, 95 all did.
+    ZvolRights(ZvolRights),
     /// List every instance: its VM, its user, its states
     List {
         /// Print JSON
@@ -107,6 +127,41 @@ pub enum Command {
         #[arg(long)]
         mode: MonitorMode,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ZvolRights {
+    pub action: ZvolAction,
+    /// Volumes, or datasets above them [default: every volume]
+    #[arg(value_name = "DATASET")]
+    pub datasets: Vec<String>,
+    /// Leave this volume out, unless it is named; instead of those left out by default
+    #[arg(long, value_name = "VOLUME", default_values = SKIPPED)]
+    pub skip: Vec<String>,
+    /// Leave none out, and save the rights of nodes that were never given any as well
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ZvolAction {
+    /// From the nodes into the volumes; nodes that were never given rights leave a volume as it is
+    Save,
+    /// From the volumes to the nodes
+    Restore,
+    /// Print both
+    List,
+}
+
+impl ZvolRights {
+    pub fn parts(self, dry_run: bool) -> (Action, Choice) {
+        let action = match self.action {
+            ZvolAction::Save => Action::Save,
+            ZvolAction::Restore => Action::Restore,
+            ZvolAction::List => Action::List,
+        };
+        (action, Choice { datasets: self.datasets, skip: self.skip, all: self.all, dry_run })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,9 @@ use clap::error::ErrorKind;
 
 use crate::commands::explain::{self, Actor};
 use crate::commands::subject::{Selector, World};
-use crate::commands::{list, monitor, power, refresh, sercon, start, status, stop, vmsvccheck};
+use crate::commands::{
+    dirlist, list, monitor, power, refresh, sercon, start, status, stop, vmsvccheck, zfssnap, zvol_rights,
+};
 use crate::exit::{self, Exit, failure};
 use crate::log::Log;
 use crate::settings::StopMethod;
@@ -42,7 +44,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool) -> anyhow::Result<ExitCode> {
-    if dry_run {
+    if dry_run && !matches!(command, Command::Zfssnap { .. } | Command::ZvolRights(_)) {
         return Ok(explain::dry_run(world, selector, actor(&command)?)?.into());
     }
     let exit = match command {
@@ -51,6 +53,15 @@ fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool)
         Command::Stop => stop::run(world, selector)?,
         Command::Refresh => refresh::run(world, selector)?,
         Command::Status { json } => return Ok(ExitCode::from(status::run(world, selector, json)?)),
+        Command::Zfssnap { comment } => zfssnap::run(world, selector, &comment, dry_run)?,
+        Command::Dirlist { json } => {
+            dirlist::run(world, selector, json)?;
+            Exit::Ok
+        }
+        Command::ZvolRights(args) => {
+            let (action, choice) = args.parts(dry_run);
+            zvol_rights::run(world, action, &choice)?
+        }
         Command::Explain { json } => explain::run(world, selector, json)?,
         Command::List { json, of_user } => list::run(world, of_user.as_deref(), json)?,
         Command::Save => power::save(world, selector)?,

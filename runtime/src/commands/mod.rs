@@ -1,6 +1,8 @@
 //! The commands, one file each: gather facts, decide, act, report.
 
+pub mod backing;
 pub mod bring_down;
+pub mod dirlist;
 pub mod explain;
 pub mod leave_monitor;
 pub mod list;
@@ -14,3 +16,5 @@ pub mod status;
 pub mod stop;
 pub mod subject;
 pub mod vmsvccheck;
+pub mod zfssnap;
+pub mod zvol_rights;
