@@ -61,7 +61,7 @@ fn a_vm_is_started_restarted_after_a_crash_and_saved() {
     enable(&host, WEB);
     assert_eq!(control.state(&uuid), "running");
 
-    let status = host.vboxsvc(&["--vm", "web", "status"]);
+    let status = host.vboxsvc(["--vm", "web", "status"]);
     assert_eq!(status.code, 0, "{status:?}");
 
     let old = control.process(&uuid).unwrap();

@@ -36,7 +36,7 @@ pub fn run(world: &World, selector: &Selector, comment: &[String], dry_run: bool
     let subject = Instance::open(world, selector)?.with_machine(Some(Instant::now() + PATIENCE))?;
     let comment = comment.join(" ");
     let stage = if comment.trim().is_empty() { stage::MANUAL } else { comment.as_str() };
-    let work = Work::of(&subject, stage, None)?;
+    let work = Work::of(&subject, stage)?;
     for remark in &work.targets.uncovered {
         subject.log.warn(remark);
     }
@@ -67,13 +67,13 @@ fn print(names: &[String]) -> std::io::Result<()> {
     std::io::stdout().write_all(text.as_bytes())
 }
 
-/// Snapshots before a start or after a stop where `zfssnap_flag` says so. `state` is VirtualBox's word for the state
-/// the VM is in. What goes wrong is told as an error and is in the verdict; it is no reason to leave a VM down.
-pub fn around(subject: &Subject, stage: &str, state: &str) -> Verdict {
+/// Snapshots before a start or after a stop where `zfssnap_flag` says so. What goes wrong is told as an error and is in
+/// the verdict; it is no reason to leave a VM down.
+pub fn around(subject: &Subject, stage: &str) -> Verdict {
     if !subject.settings.zfs.snapshot {
         return Verdict::Done;
     }
-    let work = Work::of(subject, stage, Some(state));
+    let work = Work::of(subject, stage);
     let outcome = work.and_then(|work| {
         for remark in &work.targets.uncovered {
             subject.log.warn(remark);
@@ -108,7 +108,7 @@ struct Work {
 }
 
 impl Work {
-    fn of(subject: &Subject, stage: &str, state: Option<&str>) -> anyhow::Result<Work> {
+    fn of(subject: &Subject, stage: &str) -> anyhow::Result<Work> {
         let interrupted = || subject.world.is_ended();
         let runner = InterruptibleRunner { interrupted: &interrupted };
         let settings = &subject.settings.zfs;
@@ -122,7 +122,7 @@ impl Work {
             prefix: settings.prefix.clone(),
             vm: subject.machine.name.clone(),
             stage: stage.to_string(),
-            state: state.unwrap_or(info.state.word()).to_string(),
+            state: info.state.word().to_string(),
         };
         Ok(Work { targets, label, now: SystemTime::now() })
     }
