@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{check, ci, manifest, pkg, test};
+use crate::tasks::{check, ci, docs, manifest, pkg, test};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -23,6 +23,8 @@ pub enum Command {
     Check(check::Args),
     /// Run the tests, tier by tier
     Test(test::Args),
+    /// Make the page of what is tested where
+    Docs(docs::Args),
     /// Run every check that CI runs
     Ci(ci::Args),
 }

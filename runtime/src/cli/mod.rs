@@ -8,8 +8,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::commands::explain::{self, Actor};
 use crate::commands::subject::{Selector, World};
@@ -20,6 +20,11 @@ use crate::exit::{self, Exit, failure};
 use crate::log::Log;
 use crate::settings::StopMethod;
 use args::{Cli, Command};
+
+/// The commands and their options, for whoever documents or completes them.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program with these arguments, its own name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod ci;
+pub mod docs;
 pub mod manifest;
 pub mod pkg;
 pub mod test;
@@ -17,6 +18,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Manifest(args) => manifest::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
+        Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
 }
