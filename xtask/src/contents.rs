@@ -143,6 +143,14 @@ fn octal(path: &str, mode: &str) -> Result<u32> {
         .with_context(|| format!("{FILE}: {path}: mode {mode:?} is not octal"))
 }
 
+impl Contents {
+    /// The installed path of the program, which SMF runs as the method: the manifests name it.
+    pub fn method(&self) -> Result<String> {
+        let payload = self.files.iter().find(|file| file.payload.is_some());
+        Ok(format!("/{}", payload.with_context(|| format!("{FILE}: no file is the payload"))?.path))
+    }
+}
+
 /// Reads the description of the workspace's package.
 pub fn read(workspace: &Path) -> Result<Contents> {
     let path = workspace.join(FILE);
@@ -185,6 +193,7 @@ mod tests {
     fn the_committed_description_is_right() {
         let contents = parse(&committed()).unwrap();
         assert_eq!(contents.package.svr4, "COSvboxsvc");
+        assert_eq!(contents.method().unwrap(), "/lib/svc/method/vboxsvc");
         assert!(contents.links.iter().any(|l| l.path == "lib/svc/method/vbox.sh"), "the historic path must stay");
     }
 

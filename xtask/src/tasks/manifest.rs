@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::contents::{self, Contents};
 use crate::smf::check;
 use crate::smf::render::{Rendered, Variables, render_all};
 
@@ -24,8 +25,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
 }
 
 fn write_to(workspace: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let rendered = render_all(workspace, env!("CARGO_PKG_VERSION"), &Variables::default())?;
-    checked(&rendered)?;
+    let rendered = rendered(workspace, &contents::read(workspace)?)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
     let write = |manifest: &Rendered| {
         let path = out.join(&manifest.file_name);
@@ -35,8 +35,16 @@ fn write_to(workspace: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     rendered.iter().map(write).collect()
 }
 
+/// The manifests of the package, found right.
+pub fn rendered(workspace: &Path, contents: &Contents) -> Result<Vec<Rendered>> {
+    let variables = Variables { method: contents.method()?, ..Variables::default() };
+    let rendered = render_all(workspace, env!("CARGO_PKG_VERSION"), &variables)?;
+    checked(&rendered)?;
+    Ok(rendered)
+}
+
 /// Refuses manifests that are not right, naming every fault of all of them.
-pub fn checked(rendered: &[Rendered]) -> Result<()> {
+fn checked(rendered: &[Rendered]) -> Result<()> {
     let faults: Vec<String> = rendered
         .iter()
         .flat_map(|manifest| {

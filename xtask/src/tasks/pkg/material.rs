@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::contents::{Contents, Source};
-use crate::smf::render::{Variables, render_all};
 use crate::tasks::manifest;
 
 /// Every file of the package by its path, and the licence's text.
@@ -18,8 +17,7 @@ pub struct Material {
 
 impl Material {
     pub fn gather(workspace: &Path, contents: &Contents, executable: &Path) -> Result<Material> {
-        let manifests = render_all(workspace, env!("CARGO_PKG_VERSION"), &Variables::default())?;
-        manifest::checked(&manifests)?;
+        let manifests = manifest::rendered(workspace, contents)?;
         let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let mut files = BTreeMap::new();
         for file in &contents.files {

@@ -1,0 +1,8 @@
+//! pkgmap.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = xtask::svr4::pkgmap::PkgMap::parse(text);
+    }
+});
