@@ -1,0 +1,90 @@
+//! Keeps the house in order: module docs, file lengths, and nothing that names the machine it was written on.
+
+// Test code, which may unwrap.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+/// What fits in the head; tests may be half as long again.
+const LONGEST: usize = 500;
+const LONGEST_TESTS: usize = 750;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Every text file of the repository that somebody wrote, with its path below the workspace.
+fn written() -> Vec<(PathBuf, String)> {
+    let skipped = ["target", ".git", "corpus", "fixtures", "proptest-regressions"];
+    let walk = WalkDir::new(workspace()).sort_by_file_name().into_iter();
+    let entries = walk.filter_entry(|e| !skipped.iter().any(|s| e.file_name() == *s));
+    entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().is_file())
+        .filter_map(|entry| {
+            let text = fs::read_to_string(entry.path()).ok()?;
+            Some((entry.path().strip_prefix(workspace()).unwrap().to_path_buf(), text))
+        })
+        .collect()
+}
+
+fn rust() -> impl Iterator<Item = (PathBuf, String)> {
+    written().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "rs"))
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|c| ["tests", "scenarios"].iter().any(|t| c.as_os_str() == *t)) || path.ends_with("tests.rs")
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let silent: Vec<PathBuf> =
+        rust().filter(|(path, text)| !path.ends_with("tests.rs") && !text.starts_with("//!")).map(|(p, _)| p).collect();
+    assert!(silent.is_empty(), "no module documentation: {silent:?}");
+}
+
+#[test]
+fn files_fit_in_the_head() {
+    let long: Vec<(PathBuf, usize)> = rust()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(path, lines)| *lines > if is_test(path) { LONGEST_TESTS } else { LONGEST })
+        .collect();
+    assert!(long.is_empty(), "too long, split them by subject: {long:?}");
+}
+
+#[test]
+fn nothing_names_a_registry_or_a_path_of_somebodys_machine() {
+    // Written in two parts so that this file does not find itself.
+    let marks = [
+        ["/home/", "runner"],
+        ["/work/", "main"],
+        ["/root/", ".cargo"],
+        ["crates.io-", "index"],
+        ["deb.", "debian.org"],
+    ];
+    let marks = marks.map(|parts| parts.concat());
+    let found: Vec<(PathBuf, &String)> = written()
+        .into_iter()
+        .filter(|(path, _)| !path.ends_with("Cargo.lock"))
+        .filter_map(|(path, text)| marks.iter().find(|m| text.contains(m.as_str())).map(|m| (path, m)))
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn unsafe_code_is_nowhere_but_in_what_starts_an_illumos_program() {
+    let marks = ["unsafe {", "unsafe fn", "unsafe extern"];
+    let allowed = ["xtask/src/payload/crt1.rs", "xtask/src/payload/start_test.rs"];
+    let found: Vec<PathBuf> = rust()
+        .filter(|(path, text)| {
+            !allowed.iter().any(|a| path == Path::new(a))
+                && !path.ends_with("tidy.rs")
+                && marks.iter().any(|m| text.contains(m))
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
