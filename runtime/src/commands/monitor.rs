@@ -13,7 +13,7 @@ pub fn run(world: &World, selector: &Selector, uuid: &str, name: String, mode: M
     // A session of its own: no terminal's signals reach it or the VM. It fails only where it is one already.
     let _ = nix::unistd::setsid();
     let _ = std::env::set_current_dir("/");
-    match watch(world, selector, uuid, name, mode) {
+    match watch(&world.after_start(), selector, uuid, name, mode) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => {
             // Before the loop runs, the pipe is still the way to tell the start method.

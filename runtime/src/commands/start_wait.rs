@@ -34,7 +34,9 @@ pub fn wait(subject: &Subject, began: Instant) -> anyhow::Result<()> {
         subject.log.info(format!("waiting {} s, as vm/start_wait_policy says", time.as_secs()));
         return nap_until(subject, until);
     }
-    if answers_by(subject, until)? {
+    if subject.settings.hook.method.is_none() {
+        subject.log.warn("vm/start_wait_policy waits for the hook, but vm/kicker_vmsvccheck_method is not set");
+    } else if answers_by(subject, until)? {
         return Ok(());
     }
     if policy == StartWait::Hook {

@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::rundir::files::RunFiles;
 use crate::rundir::{Host, RunDir, RunDirError};
 use crate::settings::Settings;
-use crate::settings::effective::{effective, needs_own};
+use crate::settings::effective::{Warning, effective, needs_own};
 use crate::smf::svcprop::Properties;
 use crate::smf::{Fmri, Smf, SmfError};
 use crate::tools::Tools;
@@ -33,11 +33,18 @@ pub struct World {
     pub tools: Tools,
     /// Set once a signal asks this command to end.
     pub ended: Arc<AtomicBool>,
+    /// Settings that cannot be used were told already, by the start that left this monitor behind.
+    settings_told: bool,
 }
 
 impl World {
     pub fn new() -> World {
-        World { tools: Tools::from_environment(), ended: Arc::new(AtomicBool::new(false)) }
+        World { tools: Tools::from_environment(), ended: Arc::new(AtomicBool::new(false)), settings_told: false }
+    }
+
+    /// As a monitor sees it, which comes after a start.
+    pub fn after_start(&self) -> World {
+        World { tools: self.tools.clone(), ended: Arc::clone(&self.ended), settings_told: true }
     }
 
     /// From now on TERM, INT and HUP end the command in order instead of at once.
@@ -143,8 +150,8 @@ impl<'w> Instance<'w> {
         let effective = effective(fmri.instance(), &composed, &own);
         let settings = effective.settings;
         let log = Log::new(fmri.instance(), settings.debug);
-        for warning in &effective.warnings {
-            log.warn(format!("{}: {}", warning.property, warning.message));
+        if !world.settings_told {
+            tell(&log, &effective.warnings);
         }
         let user = become_owner(&settings)?;
         let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
@@ -180,9 +187,7 @@ impl<'w> Instance<'w> {
         if changed {
             self.own = if needs_own(&composed) { smf.own_properties(&self.fmri)? } else { Properties::default() };
             let effective = effective(self.fmri.instance(), &composed, &self.own);
-            for warning in &effective.warnings {
-                self.log.warn(format!("{}: {}", warning.property, warning.message));
-            }
+            tell(&self.log, &effective.warnings);
             self.settings = effective.settings;
             self.log.set_debug(self.settings.debug);
             let files = RunFiles::of(&self.dir, self.fmri.instance(), &self.settings)?;
@@ -242,6 +247,12 @@ pub fn run_dir(user: &Identity, place: Option<&std::path::Path>) -> Result<RunDi
 
 fn out_of_time(deadline: Option<Instant>, gap: Duration) -> bool {
     deadline.is_some_and(|d| Instant::now() + gap >= d)
+}
+
+fn tell(log: &Log, warnings: &[Warning]) {
+    for warning in warnings {
+        log.warn(format!("{}: {}", warning.property, warning.message));
+    }
 }
 
 /// Becomes the user the VM belongs to. Under SMF that is whoever SMF runs the method as.
