@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -272,9 +271,9 @@ impl<'w> Driver<'w> {
             && self.attached.is_none()
             && let Some(vm) = processes.first()
         {
+            // It is watched but not recorded: the record tells the next start which process is this service's own.
             self.attached = Some(*vm);
             self.server = self.find_server();
-            self.record(Some(*vm));
         }
         let restart_once = self.subject.files.restart_once.as_ref().is_some_and(|f| matches!(f.read(), Ok(Some(_))));
         self.trim_output();
@@ -334,6 +333,8 @@ impl<'w> Driver<'w> {
         let (program, args) = self.subject.virtualbox(&runner).headless(&self.subject.machine.uuid);
         let output = self.subject.files.output.open_output().map_err(|e| never(e.to_string()))?;
         let second = output.try_clone().map_err(|e| never(e.to_string()))?;
+        // It stays in the monitor's process group. One of its own would be orphaned by the monitor's end, and where a
+        // process in it is stopped just then, the system sends it HUP, on which the VM saves itself and ends.
         let mut command = Command::new(&program);
         command
             .args(args)
@@ -341,8 +342,7 @@ impl<'w> Driver<'w> {
             .envs(self.subject.environment())
             .stdin(Stdio::null())
             .stdout(output)
-            .stderr(second)
-            .process_group(0);
+            .stderr(second);
         let child = command.spawn().map_err(|e| never(format!("cannot run {}: {e}", program.display())))?;
         let pid = child.id() as i32;
         self.child.replace(Some(child));

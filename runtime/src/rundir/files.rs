@@ -33,7 +33,7 @@ pub struct RunFiles {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PidRecord {
     pub monitor: Process,
-    /// The VM's process as its monitor started it or found it.
+    /// The VM's process, if a monitor of this instance started it.
     pub vm: Option<Process>,
 }
 

@@ -1,7 +1,10 @@
-//! What the scenarios about SMF share: a service whose methods are a small shell script that tests can steer.
+//! What the scenarios about SMF share: a service whose methods are a small shell script that tests can steer. What
+//! those about VMs share is in `vm`.
 
 // Each scenario file is a crate of its own and uses a part of this; and it is test code, which may unwrap.
 #![allow(dead_code, clippy::unwrap_used)]
+
+pub mod vm;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -22,6 +22,9 @@ impl Monitor {
             return; // a refresh in the middle of a launch: the settings are taken, the rest can wait
         }
         self.count(now, sight.as_ref());
+        if matches!(smf, SmfState::InTransition | SmfState::NotKnown(_)) {
+            self.settle_from(now);
+        }
         self.schedule(now);
         let sight = sight.unwrap_or_else(|| Sight::NotKnown("VirtualBox was not asked".to_string()));
         let facts = watch::Facts {

@@ -1,0 +1,305 @@
+//! The monitor and its VM: what it does when the VM crashes, is shut down, pauses, gets stuck or is saved.
+
+mod support;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use simhost::vbox::{Effect, Fault};
+use support::eventually;
+use support::vm::{Scene, is_alive, kill};
+
+#[test]
+fn crashes_over_the_limit_end_in_maintenance() {
+    let scene = Scene::new(&[
+        ("restart_aborted_vm_failures_maxcount", "2"),
+        ("restart_aborted_vm_failures_timeframe", "600"),
+    ]);
+    scene.enable();
+    for crash in 1..=2 {
+        scene.wait_live(crash);
+        scene.wait_new_process(scene.crash());
+    }
+    scene.wait_live(3);
+    scene.crash();
+    scene.wait_service("maintenance");
+    assert_eq!((scene.starts(), scene.pid()), (3, None));
+    scene.expect_log("restart_aborted_vm_failures_maxcount");
+}
+
+#[test]
+fn repeated_crashes_wait_longer_each_time() {
+    let scene = Scene::new(&[]);
+    scene.enable();
+    let mut waits = Vec::new();
+    for crash in 1..=3 {
+        scene.wait_live(crash);
+        waits.push(scene.wait_new_process(scene.crash()));
+    }
+    assert!(waits[1] >= Duration::from_millis(900) && waits[2] >= Duration::from_millis(1900), "{waits:?}");
+}
+
+#[test]
+fn an_aborted_vm_that_is_not_to_be_restarted_means_maintenance() {
+    let scene = Scene::new(&[("restart_aborted_vm", "false")]);
+    scene.enable();
+    scene.crash();
+    scene.wait_service("maintenance");
+    scene.wait_vm("aborted");
+    assert_eq!(scene.starts(), 1);
+    scene.expect_log("vm/restart_aborted_vm is false");
+}
+
+#[test]
+fn a_guest_that_powers_itself_off_is_treated_as_the_settings_say() {
+    for (restart, start, offline_is_maint, service) in [
+        ("true", "true", "false", "online"),
+        ("false", "true", "false", "disabled"),
+        ("false", "true", "true", "maintenance"),
+    ] {
+        let scene = Scene::new(&[
+            ("restart_halted_vm", restart),
+            ("start_halted_vm", start),
+            ("offline_is_maint", offline_is_maint),
+        ]);
+        scene.enable();
+        let old = scene.live_pid();
+        scene.vbox.guest_power_off(&scene.uuid);
+        if restart == "true" {
+            scene.wait_new_process(old);
+            scene.wait_vm("running");
+        }
+        scene.wait_service(service);
+        assert_eq!(scene.starts(), if restart == "true" { 2 } else { 1 });
+        assert!(scene.orders().is_empty());
+    }
+}
+
+#[test]
+fn a_guest_that_powers_itself_off_is_left_off_where_no_setting_wants_it() {
+    let scene = Scene::new(&[("restart_halted_vm", "false"), ("start_halted_vm", "false")]);
+    assert_eq!(scene.run("start-force").code, 0);
+    scene.enable();
+    scene.vbox.guest_power_off(&scene.uuid);
+    scene.wait_log("neither vm/restart_halted_vm nor vm/start_halted_vm is true");
+    assert_eq!((scene.service().as_str(), scene.starts()), ("online", 1));
+}
+
+#[test]
+fn a_vm_that_its_user_saved_is_treated_as_the_settings_say() {
+    for (restart, start, service, starts) in
+        [("true", "true", "online", 2), ("false", "true", "disabled", 1), ("false", "false", "online", 1)]
+    {
+        let scene = Scene::new(&[("restart_saved_vm", restart), ("start_saved_vm", start)]);
+        scene.enable();
+        scene.manage(&["controlvm", &scene.uuid, "savestate"]).expect_success();
+        eventually("the VM is where it belongs", || scene.starts() == starts && scene.service() == service);
+        if (restart, start) == ("false", "false") {
+            scene.wait_log("neither vm/restart_saved_vm nor vm/start_saved_vm is true");
+        }
+        scene.wait_vm(if restart == "true" { "running" } else { "saved" });
+    }
+}
+
+#[test]
+fn the_restart_once_file_brings_a_saved_vm_back_once_even_where_restarts_are_forbidden() {
+    let scene = Scene::new(&[("kicker_restart", "none")]);
+    scene.enable();
+    let old = scene.live_pid();
+    std::fs::write(scene.run_file("restart_saved_once"), "").unwrap();
+    scene.manage(&["controlvm", &scene.uuid, "savestate"]).expect_success();
+    scene.wait_new_process(old);
+    scene.wait_live(2);
+    assert!(!scene.run_file("restart_saved_once").exists());
+    scene.manage(&["controlvm", &scene.uuid, "savestate"]).expect_success();
+    scene.wait_log("the VM is saved and vm/kicker_restart forbids to bring it back");
+    assert_eq!((scene.starts(), scene.service().as_str()), (2, "online"));
+}
+
+#[test]
+fn a_paused_vm_is_ignored_or_resumed_or_taken_offline() {
+    for (settings, word, service) in [
+        (&[("ignore_paused_vm", "true"), ("restart_paused_vm", "true")][..], "paused", "online"),
+        (&[("ignore_paused_vm", "false"), ("restart_paused_vm", "true")], "running", "online"),
+        (&[("ignore_paused_vm", "false"), ("restart_paused_vm", "false")], "saved", "disabled"),
+        (&[("kicker_restart", "all")], "running", "online"),
+        (&[("ignore_paused_vm", "false"), ("kicker_restart", "none")], "paused", "online"),
+    ] {
+        let scene = Scene::new(&[&[("kicker_freq", "1")], settings].concat());
+        scene.enable();
+        let pid = scene.pid();
+        scene.vbox.guest_pause(&scene.uuid);
+        scene.wait_log("the VM is paused");
+        scene.wait_service(service);
+        scene.wait_vm(word);
+        if service == "online" {
+            assert_eq!(scene.pid(), pid, "{settings:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stuck_vm_is_powered_off_and_started_or_left_or_taken_offline() {
+    for (settings, service, starts) in [
+        (&[("restart_stuck_vm", "true")][..], "online", 2),
+        (&[("restart_stuck_vm", "false"), ("start_stuck_vm", "true")], "disabled", 1),
+        (&[("restart_stuck_vm", "false"), ("start_stuck_vm", "false")], "online", 1),
+        (&[("kicker_restart", "all")], "online", 2),
+        (&[("kicker_restart", "none"), ("restart_stuck_vm", "true")], "online", 1),
+    ] {
+        let scene = Scene::new(&[&[("kicker_freq", "1")], settings].concat());
+        scene.enable();
+        scene.vbox.guru(&scene.uuid);
+        scene.wait_log("the VM is gurumeditation");
+        eventually("the VM is where it belongs", || scene.starts() == starts && scene.service() == service);
+        match (service, starts) {
+            ("online", 2) => scene.wait_vm("running"),
+            ("online", _) => assert_eq!(scene.state(), "gurumeditation"),
+            _ => scene.wait_vm("poweroff"),
+        }
+    }
+}
+
+#[test]
+fn kicker_restart_none_leaves_an_aborted_vm_alone_and_all_brings_every_resting_one_back() {
+    let none = Scene::new(&[("kicker_restart", "none")]);
+    none.enable();
+    none.vbox.kill_vm(&none.uuid, 9);
+    none.wait_log("vm/kicker_restart forbids to bring it back");
+    assert_eq!((none.service().as_str(), none.starts()), ("online", 1));
+
+    let all = Scene::new(&[("kicker_restart", "ALL"), ("restart_aborted_vm", "false")]);
+    all.enable();
+    let old = all.live_pid();
+    all.vbox.guest_power_off(&all.uuid);
+    all.wait_new_process(old);
+    all.wait_live(2);
+    all.wait_new_process(all.crash());
+    all.wait_live(3);
+    assert_eq!(all.service(), "online");
+}
+
+#[test]
+fn an_unknown_word_is_counted_and_a_known_one_in_between_starts_over() {
+    let scene = Scene::new(&[("kicker_freq", "1"), ("offline_unknown_state_maxcount", "2"), ("kicker_debug", "true")]);
+    scene.enable();
+    let unknown = || scene.log().matches("hibernating is not known").count();
+    scene.vbox.set_state_word(&scene.uuid, Some("hibernating"));
+    eventually("it was seen twice", || unknown() == 2);
+    scene.vbox.set_state_word(&scene.uuid, None);
+    scene.wait_log("the VM is running");
+    scene.vbox.set_state_word(&scene.uuid, Some("hibernating"));
+    scene.wait_log("asking SMF for offline");
+    scene.expect_log("was seen 3 times in a row");
+    assert!(unknown() >= 3, "counted anew: {}", scene.log());
+    // The stop that follows needs to know the state.
+    scene.vbox.set_state_word(&scene.uuid, None);
+    scene.wait_service("disabled");
+}
+
+#[test]
+fn unknown_words_never_take_the_vm_offline_where_the_limit_is_negative() {
+    let scene = Scene::new(&[("kicker_freq", "1"), ("offline_unknown_state_maxcount", "-1")]);
+    scene.enable();
+    let pid = scene.pid();
+    scene.vbox.set_state_word(&scene.uuid, Some("hibernating"));
+    scene.wait_log("hibernating is not known");
+    let looks = scene.vbox.calls("showvminfo");
+    eventually("it was looked at some more", || scene.vbox.calls("showvminfo") > looks + 2);
+    assert_eq!(scene.log().matches("hibernating is not known").count(), 1, "it is told once");
+    assert_eq!((scene.service().as_str(), scene.pid()), ("online", pid));
+}
+
+#[test]
+fn virtualbox_losing_the_vm_is_an_abort_and_the_next_copy_waits_for_the_old_ones_end() {
+    for signal in [9, 15] {
+        let scene = Scene::new(&[]);
+        scene.enable();
+        let old = scene.live_pid();
+        scene.vbox.kill_vboxsvc(signal);
+        scene.wait_new_process(old);
+        assert!(!is_alive(old), "two at once");
+        scene.wait_live(2);
+        scene.expect_log("VirtualBox's server had lost it");
+        assert_eq!((scene.service().as_str(), scene.starts()), ("online", 2));
+    }
+}
+
+#[test]
+fn a_vm_that_somebody_else_starts_is_watched_too() {
+    let scene = Scene::new(&[("start_halted_vm", "false"), ("kicker_freq", "1")]);
+    scene.enable();
+    let foreign = scene.start_outside();
+    let looks = scene.vbox.calls("showvminfo");
+    eventually("the monitor has seen it", || scene.vbox.calls("showvminfo") > looks + 1);
+    kill(foreign, Signal::SIGKILL);
+    scene.wait_new_process(foreign);
+    scene.wait_vm("running");
+}
+
+#[test]
+fn a_killed_monitor_leaves_its_vm_alone_and_the_next_start_attaches_to_it() {
+    let scene = Scene::new(&[]);
+    scene.enable();
+    let (pid, monitor) = (scene.live_pid(), scene.monitor());
+    // Stopped, as by somebody who debugs it: not even so may the monitor's end do it any harm.
+    kill(pid, Signal::SIGSTOP);
+    kill(monitor, Signal::SIGKILL);
+    eventually("the monitor is gone", || !is_alive(monitor));
+    kill(pid, Signal::SIGCONT);
+    scene.start_again_to("online");
+    assert_eq!((scene.state().as_str(), scene.pid(), scene.orders().len()), ("running", Some(pid), 0));
+    assert_ne!(scene.monitor(), monitor);
+    scene.vbox.kill_vm(&scene.uuid, 9);
+    scene.wait_new_process(pid);
+    scene.wait_vm("running");
+}
+
+#[test]
+fn of_two_starts_at_once_the_second_finds_the_first_ones_vm() {
+    let scene = Scene::new(&[]);
+    scene.enable();
+    scene.disable();
+    scene.svcadm(&format!("enable {}", support::vm::WEB));
+    let mut starts: Vec<_> = (0..3).map(|_| scene.spawn("start")).collect();
+    assert!(starts.iter_mut().all(|start| start.code() == 0), "{}", scene.log());
+    scene.wait_service("online");
+    assert_eq!((scene.state().as_str(), scene.starts()), ("running", 2));
+    let monitors = scene.host.processes().into_iter().filter(|pid| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.split(|&b| b == 0).any(|word| word == b"monitor")
+    });
+    assert_eq!(monitors.count(), 1);
+}
+
+#[test]
+fn an_idle_monitor_runs_no_program() {
+    let scene = Scene::new(&[]);
+    scene.enable();
+    let before = scene.vbox.events().len();
+    let times = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", scene.monitor())).unwrap();
+        let (_, rest) = stat.rsplit_once(')').unwrap();
+        rest.split_whitespace().skip(11).take(4).map(|n| n.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let (busy, began) = (times(), Instant::now());
+    sleep(Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(40), "the machine is too slow for this test");
+    assert_eq!(scene.vbox.events().len(), before, "VirtualBox was asked");
+    // In hundredths of a second, its children's included.
+    assert!(times() - busy <= 1, "it used {} ticks", times() - busy);
+}
+
+#[test]
+fn a_crash_while_virtualbox_hangs_does_not_wait_for_its_answer() {
+    let scene = Scene::new(&[("kicker_freq", "1")]);
+    scene.enable();
+    let old = scene.live_pid();
+    scene.vbox.fault(Fault::new(Effect::Hang).verb("showvminfo"));
+    let looks = scene.vbox.calls("showvminfo");
+    eventually("the monitor waits for an answer", || scene.vbox.calls("showvminfo") > looks);
+    scene.vbox.kill_vm(&scene.uuid, 9);
+    let took = scene.wait_new_process(old);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
