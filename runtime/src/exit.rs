@@ -12,6 +12,8 @@ use crate::virtualbox::AskError;
 #[repr(u8)]
 pub enum Exit {
     Ok = 0,
+    /// There was nothing of the kind that the command is about.
+    NoneThere = 1,
     Usage = 2,
     Fatal = 95,
     Config = 96,

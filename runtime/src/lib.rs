@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod console;
 pub mod decide;
 pub mod environment;
 pub mod exec;
@@ -18,3 +19,5 @@ pub mod settings;
 pub mod smf;
 pub mod tools;
 pub mod virtualbox;
+pub mod zfs;
+pub mod zvol;

@@ -1,6 +1,9 @@
 //! One VM kept as a service: the rendered manifest, the real `vboxsvc`, and a simulated host around them. SMF and
 //! VirtualBox are stand-ins here.
 
+// Test code, which may unwrap.
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, Instant};
 
 use simhost::vbox::Control;
@@ -29,13 +32,13 @@ fn host_with_web() -> (Host, Control, String) {
 }
 
 fn enable(host: &Host, fmri: &str) {
-    let ran = host.run("svcadm", &["enable", fmri]);
+    let ran = host.run("svcadm", ["enable", fmri]);
     assert_eq!(ran.code, 0, "{ran:?}");
     host.wait_state(fmri, "online", SOON).unwrap();
 }
 
 fn disable(host: &Host, fmri: &str) {
-    let ran = host.run("svcadm", &["disable", fmri]);
+    let ran = host.run("svcadm", ["disable", fmri]);
     assert_eq!(ran.code, 0, "{ran:?}");
     host.wait_state(fmri, "disabled", SOON).unwrap();
 }
@@ -58,7 +61,7 @@ fn a_vm_is_started_restarted_after_a_crash_and_saved() {
     enable(&host, WEB);
     assert_eq!(control.state(&uuid), "running");
 
-    let status = host.vboxsvc(&["--vm", "web", "status"]);
+    let status = host.vboxsvc(["--vm", "web", "status"]);
     assert_eq!(status.code, 0, "{status:?}");
 
     let old = control.process(&uuid).unwrap();

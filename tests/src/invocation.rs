@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::smf::startd::{contract, daemon};
-use crate::{smf, vbox};
+use crate::{smf, vbox, zfs};
 
 /// The daemon's argument that ties its life to whoever holds its standard input.
 pub const UNTIL_STDIN_CLOSES: &str = "--until-stdin-closes";
 
 /// The names of all stand-ins, for whoever makes the links.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    smf::NAMES.iter().chain(vbox::NAMES).copied()
+    smf::NAMES.iter().chain(vbox::NAMES).chain(zfs::NAMES).copied()
 }
 
 pub fn main(words: Vec<OsString>) -> ExitCode {
@@ -29,6 +29,9 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         eprintln!("{name}: cannot find the simulated host that {} belongs to", called.display());
         return ExitCode::FAILURE;
     };
+    if zfs::NAMES.contains(&name) {
+        return zfs::main(name, &root, args);
+    }
     if smf::NAMES.contains(&name) { smf::main(name, &root, args) } else { vbox::main(name, &root, args) }
 }
 

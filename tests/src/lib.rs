@@ -6,6 +6,7 @@ pub mod host;
 pub mod invocation;
 pub mod smf;
 pub mod vbox;
+pub mod zfs;
 
 pub use host::binaries::{simhost_exe, vboxsvc_exe};
 pub use host::{Host, Ran};

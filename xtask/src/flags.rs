@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{ci, manifest, pkg, test};
+use crate::tasks::{check, ci, docs, manifest, pkg, test};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -19,8 +19,12 @@ pub enum Command {
     Pkg(pkg::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
+    /// Type-check the runtime for illumos, with warnings denied
+    Check(check::Args),
     /// Run the tests, tier by tier
     Test(test::Args),
+    /// Make the page of what is tested where
+    Docs(docs::Args),
     /// Run every check that CI runs
     Ci(ci::Args),
 }

@@ -1,10 +1,12 @@
 //! The commands and their options, in their modern spelling.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::power;
+use crate::commands::zvol_rights::{Action, Choice, SKIPPED};
 use crate::monitor::step::Mode;
 
 #[derive(Debug, Parser)]
@@ -41,12 +43,31 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Take ZFS snapshots of all that is behind the VM, whatever vm/zfssnap_flag says
+    ///
+    /// Prints the names of the snapshots made. Exit codes: 0 all were made, 126 some were and some failed, 95 none was,
+    /// 96 there is nothing to snapshot.
+    Zfssnap {
+        /// What it is taken for, as a part of the names [default: manual-zfssnap]
+        comment: Vec<String>,
+    },
+    /// List the VM's files and disks, the ZFS datasets they are on, and what a snapshot would cover
+    Dirlist {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what start, stop and the monitor would do now, and why
     Explain {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Keep owner, group, mode and ACL of volumes' device nodes in the volumes, and put them back
+    ///
+    /// They are kept in the ZFS properties owner:user, owner:group, owner:chmod and owner:acl. Needs no instance.
+    /// Exit codes: 0 done, 126 some volumes failed, 95 all did.
+    ZvolRights(ZvolRights),
     /// List every instance: its VM, its user, its states
     List {
         /// Print JSON
@@ -78,6 +99,24 @@ pub enum Command {
     /// Run the check inside the VM now (exit 0 okay, 1 one failure, 2 reboot, 3 maintenance)
     #[command(visible_alias = "hook")]
     Vmsvccheck,
+    /// Show the serial console of the VM, and come back to it after each reboot
+    #[command(after_help = CONSOLE_HELP)]
+    Sercon {
+        #[command(flatten)]
+        port: Port,
+        /// The longest wait between two tries to connect; the first ones come sooner
+        #[arg(value_name = "RETRY_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        retry: u64,
+    },
+    /// Show the serial console of the VM until it closes
+    #[command(after_help = CONSOLE_HELP)]
+    SerconOnce {
+        #[command(flatten)]
+        port: Port,
+    },
+    /// End the sercon of this VM, wherever it runs
+    #[command(visible_aliases = ["sercon-stop", "sercon-abort"], after_help = BREAK_HELP)]
+    SerconBreak,
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {
@@ -88,6 +127,41 @@ pub enum Command {
         #[arg(long)]
         mode: MonitorMode,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ZvolRights {
+    pub action: ZvolAction,
+    /// Volumes, or datasets above them [default: every volume]
+    #[arg(value_name = "DATASET")]
+    pub datasets: Vec<String>,
+    /// Leave this volume out, unless it is named; instead of those left out by default
+    #[arg(long, value_name = "VOLUME", default_values = SKIPPED)]
+    pub skip: Vec<String>,
+    /// Leave none out, and save the rights of nodes that were never given any as well
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ZvolAction {
+    /// From the nodes into the volumes; nodes that were never given rights leave a volume as it is
+    Save,
+    /// From the volumes to the nodes
+    Restore,
+    /// Print both
+    List,
+}
+
+impl ZvolRights {
+    pub fn parts(self, dry_run: bool) -> (Action, Choice) {
+        let action = match self.action {
+            ZvolAction::Save => Action::Save,
+            ZvolAction::Restore => Action::Restore,
+            ZvolAction::List => Action::List,
+        };
+        (action, Choice { datasets: self.datasets, skip: self.skip, all: self.all, dry_run })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +180,26 @@ impl From<Force> for power::Force {
         power::Force { kill: force.kill, timeout }
     }
 }
+/// Which console; left out, the one serial port of the VM that listens.
+#[derive(Debug, Clone, Args)]
+pub struct Port {
+    /// Connect to this unix socket, and do not ask VirtualBox
+    #[arg(short = 'f', long = "file", value_name = "PATH", conflicts_with = "uart")]
+    pub path: Option<PathBuf>,
+    /// Connect to the VM's serial port of this number
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub uart: Option<u8>,
+}
+
+const CONSOLE_HELP: &str = "\
+~. at the start of a line leaves, ~~ sends a tilde, ~? shows help. Where standard input is no terminal it is
+passed on as it is, and its end ends the session.
+
+Exit codes: 0 left by ~. or at the end of the input (sercon-once: or the console closed); 2 several serial ports
+listen and -u does not say which, or a usage error; 95 the VM has no serial port that listens, another sercon has
+the console, or (where there is no second try) no connection; 100 no right to connect; 128 + N ended by signal N.";
+
+const BREAK_HELP: &str = "Exit codes: 0 ended; 1 there was none; 125 it did not end in time.";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum MonitorMode {

@@ -11,7 +11,8 @@ pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
     let mut moved = Vec::new();
     let mut rest = Vec::new();
     while let Some(arg) = args.next() {
-        let place = if rest.is_empty() { &mut moved } else { &mut rest };
+        let first = rest.is_empty();
+        let place = if first { &mut moved } else { &mut rest };
         match arg.to_str().and_then(option) {
             Some(Historic::Global(word)) => before.push(word.into()),
             Some(Historic::GlobalValue(word)) => {
@@ -23,9 +24,10 @@ pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
                 place.push(word.into());
                 place.extend(args.next());
             }
+            None if first && arg == "version" => before.push("--version".into()),
             None if joined(&arg).is_some() => place.extend(joined(&arg)),
             // A modern option, or the value of one.
-            None if rest.is_empty() && arg.to_string_lossy().starts_with('-') => {
+            None if first && arg.to_string_lossy().starts_with('-') => {
                 let takes_value = matches!(arg.to_str(), Some("--svc" | "--vm"));
                 before.push(arg);
                 if takes_value {
@@ -112,6 +114,12 @@ mod tests {
         for help in ["-help", "-h", "-?", "/?"] {
             assert_eq!(modern_words(&format!("vbox.sh {help}")), "vbox.sh --help");
         }
+    }
+
+    #[test]
+    fn the_version_may_be_asked_for_by_a_command() {
+        assert_eq!(modern_words("vbox.sh version"), "vbox.sh --version");
+        assert_eq!(modern_words("vboxsvc --vm version status"), "vboxsvc --vm version status");
     }
 
     #[test]

@@ -6,17 +6,25 @@ mod legacy;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::commands::explain::{self, Actor};
 use crate::commands::subject::{Selector, World};
-use crate::commands::{list, monitor, power, refresh, start, status, stop, vmsvccheck};
+use crate::commands::{
+    dirlist, list, monitor, power, refresh, sercon, start, status, stop, vmsvccheck, zfssnap, zvol_rights,
+};
 use crate::exit::{self, Exit, failure};
 use crate::log::Log;
 use crate::settings::StopMethod;
 use args::{Cli, Command};
+
+/// The commands and their options, for whoever documents or completes them.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program with these arguments, its own name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -41,7 +49,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool) -> anyhow::Result<ExitCode> {
-    if dry_run {
+    if dry_run && !matches!(command, Command::Zfssnap { .. } | Command::ZvolRights(_)) {
         return Ok(explain::dry_run(world, selector, actor(&command)?)?.into());
     }
     let exit = match command {
@@ -50,6 +58,15 @@ fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool)
         Command::Stop => stop::run(world, selector)?,
         Command::Refresh => refresh::run(world, selector)?,
         Command::Status { json } => return Ok(ExitCode::from(status::run(world, selector, json)?)),
+        Command::Zfssnap { comment } => zfssnap::run(world, selector, &comment, dry_run)?,
+        Command::Dirlist { json } => {
+            dirlist::run(world, selector, json)?;
+            Exit::Ok
+        }
+        Command::ZvolRights(args) => {
+            let (action, choice) = args.parts(dry_run);
+            zvol_rights::run(world, action, &choice)?
+        }
         Command::Explain { json } => explain::run(world, selector, json)?,
         Command::List { json, of_user } => list::run(world, of_user.as_deref(), json)?,
         Command::Save => power::save(world, selector)?,
@@ -57,6 +74,11 @@ fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool)
         Command::Reboot { force, when } => power::reboot(world, selector, force.into(), when.is_some())?,
         Command::Reset => power::reset(world, selector)?,
         Command::Vmsvccheck => return Ok(ExitCode::from(vmsvccheck::run(world, selector)?)),
+        Command::Sercon { port, retry } => {
+            return sercon::run(world, selector, &port.path, port.uart, Some(Duration::from_secs(retry)));
+        }
+        Command::SerconOnce { port } => return sercon::run(world, selector, &port.path, port.uart, None),
+        Command::SerconBreak => sercon::end(world, selector)?,
         Command::Monitor { uuid, name, mode } => monitor::run(world, selector, &uuid, name, mode.into())?,
     };
     Ok(exit.into())

@@ -29,6 +29,17 @@ pub enum Outcome {
     TimedOut,
 }
 
+impl Outcome {
+    /// What a command exits with, and what a snapshot's stage tells.
+    pub fn exit(self) -> Exit {
+        match self {
+            Outcome::Reached => Exit::Ok,
+            Outcome::Failed => Exit::Other,
+            Outcome::TimedOut => Exit::TimedOut,
+        }
+    }
+}
+
 /// Stops the VM by the method, within the time given; `None` = for ever.
 pub fn bring_down(subject: &Subject, method: StopMethod, given: Option<Duration>) -> anyhow::Result<Outcome> {
     let began = Instant::now();

@@ -4,10 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::bring_down::processes;
 use super::start::vm_process;
 use super::subject::{Instance, Selector, Subject, World};
-use crate::decide::start::{self, Block};
+use crate::decide::Sight;
+use crate::decide::start::{self, Block, VmProcess};
 use crate::decide::stop;
 use crate::decide::watch::{self, Evidence, NoKick};
 use crate::exec::SystemRunner;
@@ -37,6 +37,12 @@ struct Said {
     reason: String,
 }
 
+/// One look at the VM, for all that is explained by it.
+struct Look {
+    sight: Sight,
+    process: VmProcess,
+}
+
 /// What `start`, `stop` and the monitor would do.
 pub fn run(world: &World, selector: &Selector, json: bool) -> anyhow::Result<Exit> {
     tell(world, selector, &[Actor::Start { force: false }, Actor::Stop(None), Actor::Monitor], json)
@@ -49,10 +55,8 @@ pub fn dry_run(world: &World, selector: &Selector, actor: Actor) -> anyhow::Resu
 
 fn tell(world: &World, selector: &Selector, actors: &[Actor], json: bool) -> anyhow::Result<Exit> {
     let subject = Instance::open(world, selector)?.with_machine(None)?;
-    let mut said = Vec::new();
-    for actor in actors {
-        said.push(explain(&subject, *actor)?);
-    }
+    let look = Look { sight: subject.sight(&SystemRunner, false), process: vm_process(&subject)? };
+    let said = actors.iter().map(|actor| explain(&subject, &look, *actor)).collect::<anyhow::Result<Vec<Said>>>()?;
     let text = if json {
         serde_json::to_string_pretty(&said)? + "\n"
     } else {
@@ -62,43 +66,38 @@ fn tell(world: &World, selector: &Selector, actors: &[Actor], json: bool) -> any
     Ok(Exit::Ok)
 }
 
-fn explain(subject: &Subject, actor: Actor) -> anyhow::Result<Said> {
+fn explain(subject: &Subject, look: &Look, actor: Actor) -> anyhow::Result<Said> {
     match actor {
-        Actor::Start { force } => explain_start(subject, force),
-        Actor::Stop(method) => explain_stop(subject, method.unwrap_or(subject.settings.stop_method), "stop"),
-        Actor::Monitor => explain_watch(subject),
+        Actor::Start { force } => explain_start(subject, look, force),
+        Actor::Stop(method) => explain_stop(subject, look, method.unwrap_or(subject.settings.stop_method), "stop"),
+        Actor::Monitor => explain_watch(subject, look),
         Actor::Reboot => {
-            let mut said = explain_stop(subject, StopMethod::PowerOffGraceful, "reboot")?;
+            let mut said = explain_stop(subject, look, StopMethod::PowerOffGraceful, "reboot")?;
             said.reason += "; then it is started again";
             Ok(said)
         }
         Actor::Reset => {
-            let reason = format!("the VM is {}", subject.sight(&SystemRunner, false));
+            let reason = format!("the VM is {}", look.sight);
             Ok(Said { who: "reset", action: stop::Stop::Give(Verb::Reset).to_string(), reason })
         }
     }
 }
 
-fn explain_start(subject: &Subject, force: bool) -> anyhow::Result<Said> {
+fn explain_start(subject: &Subject, look: &Look, force: bool) -> anyhow::Result<Said> {
     let block = start::block(subject.files.block(subject.user.uid)?, force, &subject.settings);
     if block.action == Block::Hold {
         return Ok(Said { who: "start", action: start::Start::Refuse.to_string(), reason: block.reason });
     }
-    let facts = start::Facts {
-        sight: subject.sight(&SystemRunner, false),
-        process: vm_process(subject)?,
-        force,
-        took_over: false,
-    };
+    let facts = start::Facts { sight: look.sight.clone(), process: look.process, force, took_over: false };
     let decision = start::start(&facts, &subject.settings);
     Ok(Said { who: "start", action: decision.action.to_string(), reason: decision.reason })
 }
 
-fn explain_stop(subject: &Subject, method: StopMethod, who: &'static str) -> anyhow::Result<Said> {
+fn explain_stop(subject: &Subject, look: &Look, method: StopMethod, who: &'static str) -> anyhow::Result<Said> {
     let given = subject.settings.stop_timeout;
     let facts = stop::Facts {
-        sight: subject.sight(&SystemRunner, false),
-        process: !processes(subject)?.is_empty(),
+        sight: look.sight.clone(),
+        process: look.process != VmProcess::None,
         method,
         accepted: Vec::new(),
         refused: None,
@@ -110,7 +109,7 @@ fn explain_stop(subject: &Subject, method: StopMethod, who: &'static str) -> any
     Ok(Said { who, action: decision.action.to_string(), reason: decision.reason })
 }
 
-fn explain_watch(subject: &Subject) -> anyhow::Result<Said> {
+fn explain_watch(subject: &Subject, look: &Look) -> anyhow::Result<Said> {
     let nokick = match subject.files.held()? {
         Held::By(who) => who,
         Held::Abandoned(_) => NoKick::None,
@@ -118,8 +117,8 @@ fn explain_watch(subject: &Subject) -> anyhow::Result<Said> {
     let facts = watch::Facts {
         smf: subject.smf_state.clone(),
         nokick,
-        sight: subject.sight(&SystemRunner, false),
-        process: !processes(subject)?.is_empty(),
+        sight: look.sight.clone(),
+        process: look.process != VmProcess::None,
         evidence: Evidence::None,
         restart_once: match &subject.files.restart_once {
             Some(file) => file.read()?.is_some(),

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use super::bring_down::{self, Outcome, bring_down, processes};
 use super::leave_monitor::leave_monitor;
 use super::subject::{Instance, Selector, Subject, World};
+use super::zfssnap::{self, stage};
 use crate::decide::stop::time_given;
 use crate::exec::InterruptibleRunner;
 use crate::exit::{Exit, failure};
@@ -48,20 +49,23 @@ fn take<'w>(world: &'w World, selector: &Selector) -> anyhow::Result<(Subject<'w
 /// Saves the state whatever the stop method is; a VM that is not live is left as it is.
 pub fn save(world: &World, selector: &Selector) -> anyhow::Result<Exit> {
     let (subject, _hold) = take(world, selector)?;
-    Ok(match bring_down(&subject, StopMethod::SaveState, subject.settings.stop_timeout)? {
-        Outcome::Reached => Exit::Ok,
-        Outcome::Failed | Outcome::TimedOut => Exit::Fatal,
-    })
+    let outcome = bring_down(&subject, StopMethod::SaveState, subject.settings.stop_timeout)?;
+    zfssnap::around(&subject, stage::MANUAL_SAVE);
+    Ok(if outcome == Outcome::Reached { Exit::Ok } else { Exit::Fatal })
 }
 
 /// The ACPI power button, then the power, then, if asked to, the process.
 pub fn poweroff(world: &World, selector: &Selector, force: Force) -> anyhow::Result<Exit> {
     let (subject, _hold) = take(world, selector)?;
-    Ok(match down(&subject, force)? {
-        Outcome::Reached => Exit::Ok,
-        Outcome::Failed => Exit::Other,
-        Outcome::TimedOut => Exit::TimedOut,
-    })
+    let outcome = down(&subject, force)?;
+    snapshot(&subject, "poweroff", outcome);
+    Ok(outcome.exit())
+}
+
+/// The snapshot after a command has brought the VM down, where the settings want one.
+fn snapshot(subject: &Subject, command: &str, outcome: Outcome) {
+    let stage = stage::poststop(StopMethod::PowerOffGraceful.word(), outcome.exit() as u8);
+    zfssnap::around(subject, &format!("{command}-{stage}"));
 }
 
 fn down(subject: &Subject, force: Force) -> anyhow::Result<Outcome> {
@@ -129,6 +133,7 @@ pub fn reboot(world: &World, selector: &Selector, force: Force, only_if_live: bo
         return Ok(Exit::Ok);
     }
     let outcome = down(&subject, force)?;
+    snapshot(&subject, "reboot", outcome);
     if !processes(&subject)?.is_empty() {
         return reset_instead(&subject, &runner, outcome);
     }
@@ -146,7 +151,7 @@ fn reset_instead(subject: &Subject, runner: &InterruptibleRunner, outcome: Outco
             Err(error) => subject.log.warn(error),
         }
     }
-    Ok(if outcome == Outcome::TimedOut { Exit::TimedOut } else { Exit::Other })
+    Ok(if outcome == Outcome::Reached { Exit::Other } else { outcome.exit() })
 }
 
 /// VirtualBox's own reset, at once.

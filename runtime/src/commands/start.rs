@@ -7,6 +7,7 @@ use super::bring_down::{self, Outcome, bring_down};
 use super::leave_monitor::leave_monitor;
 use super::start_wait;
 use super::subject::{Instance, Selector, Subject, World};
+use super::zfssnap::{self, stage};
 use crate::decide::start::{self, Block, Facts, Start, VmProcess};
 use crate::decide::stop::time_given;
 use crate::decide::watch::NoKick;
@@ -33,6 +34,9 @@ pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Ex
     let Some(mode) = prepare(&subject, force, deadline)? else { return Ok(Exit::Fatal) };
     if let Held::By(NoKick::Command(pid)) = subject.files.held()? {
         return Err(failure(Exit::Fatal, format!("process {pid}, a stop or a restart of the VM, overtook this start")));
+    }
+    if mode == Mode::Launch {
+        zfssnap::around(&subject, stage::PRESTART);
     }
     leave_monitor(&subject, mode, deadline)?;
     if mode != Mode::Watch {

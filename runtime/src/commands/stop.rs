@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::bring_down::{self, Outcome, bring_down};
 use super::subject::{Instance, Selector, World, is_unregistered, under_smf};
+use super::zfssnap::{self, stage};
 use crate::decide::stop::time_given;
 use crate::exit::Exit;
 
@@ -28,7 +29,10 @@ pub fn run(world: &World, selector: &Selector) -> anyhow::Result<Exit> {
         Err(error) => return Err(error),
     };
     let left = given.map(|g| g.saturating_sub(began.elapsed()));
-    match bring_down(&subject, settings.stop_method, left)? {
+    let outcome = bring_down(&subject, settings.stop_method, left)?;
+    let stage = stage::poststop(settings.stop_method.word(), outcome.exit() as u8);
+    zfssnap::around(&subject, &stage);
+    match outcome {
         Outcome::Reached => Ok(Exit::Ok),
         // A method's exit code must be one that SMF knows; the log has told which it was.
         Outcome::Failed | Outcome::TimedOut => Ok(Exit::Fatal),

@@ -101,12 +101,12 @@ fn at_rest(facts: &Facts, state: &State) -> Decision<Stop> {
     if state.group() == wanted {
         Decision::new(Stop::Done, format!("the VM is {state}, as wanted"))
     } else {
-        Decision::new(Stop::Failed, format!("the VM ended {state}, which is not what {} wanted", word(facts.method)))
+        Decision::new(Stop::Failed, format!("the VM ended {state}, which is not what {} wanted", facts.method.word()))
     }
 }
 
 fn by_method(facts: &Facts, state: &State) -> Decision<Stop> {
-    let reason = format!("the VM is {state} and the stop method is {}", word(facts.method));
+    let reason = format!("the VM is {state} and the stop method is {}", facts.method.word());
     if facts.method == StopMethod::PowerOffGraceful && time_for_rough(facts) {
         return give(facts, Verb::PowerOff, "the guest did not power off in time: powering it off".to_string());
     }
@@ -157,17 +157,6 @@ pub fn time_given(asked: Option<Duration>, smf: Option<Duration>) -> Option<Dura
     match (asked, smf) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, other) => one.or(other),
-    }
-}
-
-fn word(method: StopMethod) -> &'static str {
-    match method {
-        StopMethod::SaveState => "savestate",
-        StopMethod::AcpiPowerButton => "acpipowerbutton",
-        StopMethod::AcpiSleepButton => "acpisleepbutton",
-        StopMethod::PowerOff => "poweroff",
-        StopMethod::Reset => "reset",
-        StopMethod::PowerOffGraceful => "poweroff-graceful",
     }
 }
 

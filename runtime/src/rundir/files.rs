@@ -24,6 +24,8 @@ pub struct RunFiles {
     pub start: RunFile,
     /// Where the monitor logs when it was started by hand.
     pub log: RunFile,
+    /// Locked by the process that shows the serial console; tells its pid.
+    pub sercon: RunFile,
 }
 
 /// What the pid file says: one line for the monitor, one for the VM's process, each with its start time, because a
@@ -37,18 +39,24 @@ pub struct PidRecord {
 
 impl PidRecord {
     fn text(&self) -> String {
-        let line = |p: &Process| format!("{} {} {}\n", p.pid, p.started, p.uid);
-        line(&self.monitor) + &self.vm.as_ref().map(line).unwrap_or_default()
+        process_text(&self.monitor) + &self.vm.as_ref().map(process_text).unwrap_or_default()
     }
 
     fn parse(text: &str) -> Option<PidRecord> {
-        let mut lines = text.lines().map(|line| {
-            let mut words = line.split_ascii_whitespace();
-            let (pid, started, uid) = (words.next()?, words.next()?, words.next()?);
-            Some(Process { pid: pid.parse().ok()?, started: started.parse().ok()?, uid: uid.parse().ok()? })
-        });
+        let mut lines = text.lines().map(process_from);
         Some(PidRecord { monitor: lines.next()??, vm: lines.next().flatten() })
     }
+}
+
+/// One line for a process: its pid, its start time and its user.
+fn process_text(process: &Process) -> String {
+    format!("{} {} {}\n", process.pid, process.started, process.uid)
+}
+
+fn process_from(line: &str) -> Option<Process> {
+    let mut words = line.split_ascii_whitespace();
+    let (pid, started, uid) = (words.next()?, words.next()?, words.next()?);
+    Some(Process { pid: pid.parse().ok()?, started: started.parse().ok()?, uid: uid.parse().ok()? })
 }
 
 impl RunFiles {
@@ -68,6 +76,7 @@ impl RunFiles {
             notes: dir.file(&name("notes"), None)?,
             start: dir.file(&name("start"), None)?,
             log: dir.file(&name("log"), None)?,
+            sercon: dir.file(&name("sercon"), None)?,
         })
     }
 
@@ -92,6 +101,19 @@ impl RunFiles {
 
     pub fn record(&self, lock: &mut Lock, record: &PidRecord) -> Result<(), RunDirError> {
         lock.write(&record.text()).map_err(|source| self.pid.io("write", source))
+    }
+
+    /// The living process that shows the serial console, as it recorded itself under its lock.
+    pub fn console(&self) -> Result<Option<Process>, RunDirError> {
+        if !self.sercon.is_locked()? {
+            return Ok(None);
+        }
+        let recorded = self.sercon.read()?.and_then(|found| process_from(found.text.lines().next()?));
+        Ok(recorded.filter(|p| process::alive(p.pid, p.started)))
+    }
+
+    pub fn record_console(&self, lock: &mut Lock, process: &Process) -> Result<(), RunDirError> {
+        lock.write(&process_text(process)).map_err(|source| self.sercon.io("write", source))
     }
 
     /// Who keeps the monitor's hands off; a file whose holder is dead counts for nothing.

@@ -23,6 +23,20 @@ pub enum StopMethod {
     PowerOffGraceful,
 }
 
+impl StopMethod {
+    /// The word the setting has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            StopMethod::SaveState => "savestate",
+            StopMethod::AcpiPowerButton => "acpipowerbutton",
+            StopMethod::AcpiSleepButton => "acpisleepbutton",
+            StopMethod::PowerOff => "poweroff",
+            StopMethod::Reset => "reset",
+            StopMethod::PowerOffGraceful => "poweroff-graceful",
+        }
+    }
+}
+
 /// Who starts the VM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -1,7 +1,7 @@
 //! What the scenarios about SMF share: a service whose methods are a small shell script that tests can steer.
 
-// Each scenario file is a crate of its own and uses a part of this.
-#![allow(dead_code)]
+// Each scenario file is a crate of its own and uses a part of this; and it is test code, which may unwrap.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -135,4 +135,9 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub fn is_alive(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// Who runs the tests.
+pub fn user_name() -> String {
+    nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name
 }

@@ -4,6 +4,7 @@
 //! a file of its own, replaced by rename, so that a call that wants one instance among a thousand reads one file.
 //! It knows files, not rules: what may be written by whom is decided elsewhere.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -26,6 +27,27 @@ const SERVICE_FILE: &str = "service.json";
 pub struct Store {
     dir: PathBuf,
     _lock: Flock<File>,
+    _held: Held,
+}
+
+thread_local! {
+    static HELD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// That this thread has the lock: asking for it once more would wait for ever, so it fails loudly.
+struct Held;
+
+impl Held {
+    fn new() -> Held {
+        assert!(!HELD.replace(true), "this thread has locked the repository already");
+        Held
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.set(false);
+    }
 }
 
 impl Store {
@@ -51,9 +73,10 @@ impl Store {
 
     fn open(root: &Path, how: FlockArg) -> io::Result<Store> {
         let mut file = lock_file(root)?;
+        let held = Held::new();
         loop {
             match Flock::lock(file, how) {
-                Ok(lock) => return Ok(Store { dir: directory(root), _lock: lock }),
+                Ok(lock) => return Ok(Store { dir: directory(root), _lock: lock, _held: held }),
                 Err((again, nix::errno::Errno::EINTR)) => file = again,
                 Err((_, errno)) => return Err(errno.into()),
             }

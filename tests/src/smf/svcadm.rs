@@ -70,7 +70,10 @@ pub fn run(tool: &mut Tool, args: &[String]) -> u8 {
         ("clear", _) => Action::Clear,
         (verb, _) => Action::Enable { on: verb == "enable", temporary: options.has('t') },
     };
-    let names = walk(tool, &mut call, operands);
+    let mut names = walk(tool, &mut call, operands);
+    if command == "enable" && options.has('r') {
+        names = with_dependencies(tool, names);
+    }
     for name in &names {
         action.apply(tool, &mut call, name, &options, command == "mark");
     }
@@ -112,6 +115,27 @@ fn walk(tool: &Tool, call: &mut Call, operands: &[String]) -> Vec<InstanceName> 
     }
     if let Some(state) = &call.only_state {
         all.retain(|n| store.instance(n).is_some_and(|g| value(&g, "restarter", "state") == Some(state.as_str())));
+    }
+    all
+}
+
+/// `enable -r`: the instances and, over and over, what they require. What has several instances is left alone.
+fn with_dependencies(tool: &Tool, names: Vec<InstanceName>) -> Vec<InstanceName> {
+    let Some(store) = tool.read() else { return names };
+    let mut all: Vec<InstanceName> = Vec::new();
+    let mut todo = names;
+    while let Some(name) = todo.pop() {
+        if all.contains(&name) {
+            continue;
+        }
+        let groups = store.running_composed(&name).unwrap_or_default();
+        for dependency in graph::dependencies(&groups) {
+            let found: Vec<_> = dependency.entities.iter().map(|e| instances(&store, e).1).collect();
+            let alone =
+                dependency.grouping == "require_all" || (dependency.grouping == "require_any" && found.len() == 1);
+            todo.extend(found.into_iter().filter(|f| alone && f.len() == 1).flatten());
+        }
+        all.push(name);
     }
     all
 }

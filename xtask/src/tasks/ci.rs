@@ -52,7 +52,9 @@ fn checks(args: &Args) -> Vec<Check> {
         checks
             .push(check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid", &dtd, files[0], files[1]]));
     }
+    // The packages first: with the consent to install they bring what the check needs.
     checks.push(pkg);
+    checks.push(check("illumos, type-checked", &["cargo", "xtask", "check", "--std", std]));
     checks
 }
 

@@ -1,6 +1,8 @@
 //! The commands of `cargo xtask`, one file each: they put the library together and tell what they did.
 
+pub mod check;
 pub mod ci;
+pub mod docs;
 pub mod manifest;
 pub mod pkg;
 pub mod test;
@@ -14,7 +16,9 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
     match command {
         Command::Pkg(args) => pkg::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
+        Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
+        Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
 }

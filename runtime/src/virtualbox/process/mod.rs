@@ -6,7 +6,7 @@
 //! the other not to start a second copy on the same disks.
 
 mod cmdline;
-#[cfg(any(target_os = "linux", test))]
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(any(not(target_os = "linux"), test))]
 mod sunos;

@@ -24,7 +24,8 @@ pub struct Standing {
 impl Standing {
     /// It will not run unless somebody does something about it.
     fn is_hopeless(self) -> bool {
-        !self.enabled || matches!(self.state, State::Maintenance | State::Disabled)
+        // The state of one just enabled still says disabled.
+        !self.enabled || self.state == State::Maintenance
     }
 }
 
@@ -48,7 +49,7 @@ impl Dependency {
         match self.grouping.as_str() {
             "require_any" => self.entities.is_empty() || self.entities.iter().any(runs),
             "optional_all" => self.entities.iter().all(|e| runs(e) || hopeless(e)),
-            "exclude_all" => self.entities.iter().all(hopeless),
+            "exclude_all" => self.entities.iter().all(|e| hopeless(e) && !runs(e)),
             _ => self.entities.iter().all(runs),
         }
     }

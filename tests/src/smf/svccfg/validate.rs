@@ -7,13 +7,14 @@ use super::templates;
 use super::{Done, Engine, Failure};
 use crate::smf::fmri::{Entity, InstanceName};
 use crate::smf::model::composed;
+use crate::smf::repository::Store;
 
 impl Engine<'_, '_> {
     pub(super) fn validate(&mut self, what: &str) -> Done {
         if !Path::new(what).is_file() {
             let store = self.store()?;
             return match self.resolve(&store, what)? {
-                Entity::Instance(name) => self.validate_instance(&name),
+                Entity::Instance(name) => self.validate_instance(&store, &name),
                 Entity::Service(_) => Err(format!("Could not open {what}").into()),
             };
         }
@@ -31,14 +32,14 @@ impl Engine<'_, '_> {
 
     pub(super) fn validate_selected(&mut self) -> Done {
         match self.selection.clone() {
-            Some(Entity::Instance(name)) => self.validate_instance(&name),
+            Some(Entity::Instance(name)) => self.validate_instance(&self.store()?, &name),
             _ => Err("No instance selected".into()),
         }
     }
 
     /// Shows template errors of the running snapshot; they do not change the exit status.
-    fn validate_instance(&mut self, name: &InstanceName) -> Done {
-        let groups = self.store()?.running_composed(name).unwrap_or_default();
+    fn validate_instance(&self, store: &Store, name: &InstanceName) -> Done {
+        let groups = store.running_composed(name).unwrap_or_default();
         for error in templates::errors(&name.to_string(), &groups, &["this", "instance"]) {
             self.tool.complain(error);
         }

@@ -271,7 +271,7 @@ fn media_for_people(media: &[Medium]) -> String {
 }
 
 /// A UUID for an image that has none: the same for the same path.
-fn image_uuid(path: &str) -> String {
+pub fn image_uuid(path: &str) -> String {
     let hash =
         |seed: u64| path.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let (a, b) = (hash(0xcbf2_9ce4_8422_2325), hash(0x9ae1_6a3b_2f90_404f));

@@ -138,7 +138,7 @@ fn conflicts(actions: &[ReadAction], place: &str, findings: &mut Findings) {
         let earlier = by_path.entry(path.clone()).or_default();
         if let Some(other) = earlier.iter().find(|other| !exclusive(other, action) && contradict(other, action)) {
             let message = format!("path {path:?} is delivered otherwise by line {}", other.line);
-            findings.error("path-conflict", &format!("{place} line {}", action.line), message);
+            findings.error("path-conflict", format!("{place} line {}", action.line), message);
         }
         // A hostile manifest must not make this quadratic.
         if earlier.len() < 16 {
@@ -150,7 +150,7 @@ fn conflicts(actions: &[ReadAction], place: &str, findings: &mut Findings) {
             let parents = path.get(..end).and_then(|above| by_path.get(above)).into_iter().flatten();
             for parent in parents.filter(|p| p.kind != "dir" && !exclusive(p, action)) {
                 let message = format!("path {path:?} lies below line {}, which delivers no directory", parent.line);
-                findings.error("path-parent", &format!("{place} line {}", action.line), message);
+                findings.error("path-parent", format!("{place} line {}", action.line), message);
             }
         }
     }

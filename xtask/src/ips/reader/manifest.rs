@@ -71,7 +71,7 @@ pub(super) fn parse(text: &str, place: &str, findings: &mut Findings) -> Vec<Rea
         }
         match action(whole, first_line) {
             Ok(action) => actions.push(action),
-            Err((id, message)) => findings.error(id, &format!("{place} line {first_line}"), message),
+            Err((id, message)) => findings.error(id, format!("{place} line {first_line}"), message),
         }
     }
     if !joined.is_empty() {

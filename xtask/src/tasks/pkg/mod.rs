@@ -35,6 +35,16 @@ pub struct Args {
     /// Where to write them; target/pkg in the workspace if not given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    toolchain: Toolchain,
+    /// Print the build record on standard output instead of the paths
+    #[arg(long)]
+    json: bool,
+}
+
+/// What builds for illumos.
+#[derive(Debug, clap::Args)]
+pub struct Toolchain {
     /// Where the illumos standard library comes from
     #[arg(long, value_enum, default_value = "auto")]
     std: StdChoice,
@@ -44,9 +54,19 @@ pub struct Args {
     /// Link against this illumos sysroot instead of stubs (ILLUMOS_SYSROOT)
     #[arg(long, value_name = "DIR")]
     sysroot: Option<PathBuf>,
-    /// Print the build record on standard output instead of the paths
-    #[arg(long)]
-    json: bool,
+}
+
+impl Toolchain {
+    pub fn request(&self, workspace: &Path, source_date_epoch: u64) -> payload::Request {
+        payload::Request {
+            workspace: workspace.to_path_buf(),
+            out_dir: workspace.join("target"),
+            std: self.std,
+            bootstrap: self.bootstrap,
+            sysroot: self.sysroot.clone().or_else(|| std::env::var_os("ILLUMOS_SYSROOT").map(PathBuf::from)),
+            source_date_epoch,
+        }
+    }
 }
 
 /// One file that was made.
@@ -59,11 +79,10 @@ pub struct Made {
 }
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
-    let say = |text: &str| eprintln!("{text}");
     let epoch = time::source_date_epoch(workspace)?;
     let out = args.out.clone().unwrap_or_else(|| workspace.join("target/pkg"));
     let contents = contents::read(workspace)?;
-    let payload = payload::build(&request(args, workspace, epoch), &mut |text| say(text))?;
+    let payload = payload::build(&args.toolchain.request(workspace, epoch), &mut |text| eprintln!("{text}"))?;
     let material = Material::gather(workspace, &contents, &payload.executable)?;
 
     fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
@@ -97,17 +116,6 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let record = record::Record::new(workspace, version, epoch, &payload, &contents, &material, &made)?;
     made.extend(record::write(&out, &record, &made)?);
     tell(args.json, &out, &made, &record)
-}
-
-fn request(args: &Args, workspace: &Path, epoch: u64) -> payload::Request {
-    payload::Request {
-        workspace: workspace.to_path_buf(),
-        out_dir: workspace.join("target"),
-        std: args.std,
-        bootstrap: args.bootstrap,
-        sysroot: args.sysroot.clone().or_else(|| std::env::var_os("ILLUMOS_SYSROOT").map(PathBuf::from)),
-        source_date_epoch: epoch,
-    }
 }
 
 /// Writes a file under another name first: what stands under its own name is always whole.
