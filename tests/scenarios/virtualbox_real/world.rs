@@ -22,8 +22,8 @@ const VARIABLE: &str = "VBOXSVC_REAL_VIRTUALBOX";
 /// Only the laboratory has it. Here every VirtualBox process is killed and every registry removed without asking.
 const LABORATORY: &str = "/etc/virtualbox-lab";
 const VIRTUALBOX: &str = "/usr/lib/virtualbox";
-/// What may run of VirtualBox when a test is over.
-const PROGRAMS: [&str; 4] = ["VBoxHeadless", "VBoxSVC", "VBoxManage", "VBoxXPCOMIPCD"];
+/// What may run when a test is over. A monitor brings back the VMs that are killed.
+const PROGRAMS: [&str; 5] = ["vboxsvc", "VBoxHeadless", "VBoxSVC", "VBoxManage", "VBoxXPCOMIPCD"];
 
 /// All tests share VirtualBox's server: one at a time.
 static TURN: Mutex<()> = Mutex::new(());
@@ -79,12 +79,15 @@ impl World {
         self.host.root().join("vms")
     }
 
-    /// Ends every VirtualBox process and removes the user's registry.
+    /// Ends every process of VirtualBox and every monitor, and removes the user's registry.
     fn sweep(&self) {
-        for pid in virtualbox_processes() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-        eventually("VirtualBox is gone", SOON, || virtualbox_processes().is_empty());
+        soon(SOON, || {
+            let left = programs();
+            for pid in &left {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            }
+            left.is_empty()
+        });
         let _ = fs::remove_dir_all(self.user.dir.join(".config/VirtualBox"));
         let _ = fs::remove_dir_all(format!("/tmp/.vbox-{}-ipc", self.user.name));
     }
@@ -274,7 +277,7 @@ fn is_called(words: &[String], program: &str) -> bool {
     words.first().and_then(|word| word.rsplit('/').next()) == Some(program)
 }
 
-fn virtualbox_processes() -> Vec<i32> {
+fn programs() -> Vec<i32> {
     processes().filter(|(_, words)| PROGRAMS.iter().any(|p| is_called(words, p))).map(|(pid, _)| pid).collect()
 }
 
