@@ -37,12 +37,16 @@ fn checks(args: &Args) -> Vec<Check> {
         StdChoice::Installed => "installed",
         StdChoice::Debian => "debian",
     };
+    let mut real =
+        check("tests with the real VirtualBox", &["cargo", "xtask", "test", "--tier", "virtualbox", "--may-skip"]);
+    real.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
     let mut pkg = check("packages, built and read back", &["cargo", "xtask", "pkg", "--std", std]);
     pkg.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
     let mut checks = vec![
         check("format", &["cargo", "fmt", "--all", "--check"]),
         check("clippy", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
         check("tests", &["cargo", "test", "--workspace", "--locked"]),
+        real,
         check("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--locked", "--quiet"]),
         check("manifests", &["cargo", "xtask", "manifest"]),
     ];

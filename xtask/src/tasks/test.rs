@@ -27,6 +27,9 @@ pub struct Args {
     /// Install what the third tier's laboratory is built with, and build it where it is missing
     #[arg(long)]
     bootstrap: bool,
+    /// Where the third tier cannot be run, say so loudly and do not fail
+    #[arg(long)]
+    may_skip: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -55,6 +58,8 @@ enum Real {
     No,
     /// With the laboratory that is there. Nobody asked for a gigabyte of packages.
     IfBuilt,
+    /// Built where it can be; that it cannot be run is told loudly.
+    Try,
     /// Whatever it takes; that it cannot be run is a failure.
     Must,
 }
@@ -62,6 +67,8 @@ enum Real {
 fn plan(args: &Args) -> Plan {
     let is = |tier| matches!(args.tier, None | Some(Tier::All)) || args.tier == Some(tier);
     let virtualbox = match args.tier {
+        Some(Tier::Virtualbox | Tier::All) if args.may_skip => Real::Try,
+        None if args.bootstrap && args.may_skip => Real::Try,
         Some(Tier::Virtualbox | Tier::All) => Real::Must,
         None if args.bootstrap => Real::Must,
         None => Real::IfBuilt,
@@ -134,7 +141,7 @@ fn tier(name: &str, body: impl FnOnce() -> Result<()>) -> Verdict {
 fn third_tier(workspace: &Path, wanted: Real, bootstrap: bool) -> Verdict {
     let began = Instant::now();
     let mut name = "tier 3: the real VirtualBox".to_string();
-    let build = wanted == Real::Must;
+    let build = matches!(wanted, Real::Must | Real::Try);
     eprintln!("== {name}");
     let end = match real_virtualbox::laboratory(workspace, build, bootstrap) {
         Ok(lab) => match real_virtualbox::run(workspace, &lab, &mut name) {
@@ -168,7 +175,7 @@ mod tests {
     use super::*;
 
     fn planned(tier: Option<Tier>, bootstrap: bool) -> (bool, bool, Real) {
-        let plan = plan(&Args { tier, bootstrap });
+        let plan = plan(&Args { tier, bootstrap, may_skip: false });
         (plan.pure, plan.simulated, plan.virtualbox)
     }
 
@@ -184,6 +191,12 @@ mod tests {
         assert_eq!(planned(None, false), (true, true, Real::IfBuilt));
         assert_eq!(planned(None, true), (true, true, Real::Must));
         assert_eq!(planned(Some(Tier::All), false), (true, true, Real::Must));
+    }
+
+    #[test]
+    fn a_third_tier_that_may_be_skipped_is_tried() {
+        let plan = plan(&Args { tier: Some(Tier::Virtualbox), bootstrap: true, may_skip: true });
+        assert_eq!(plan.virtualbox, Real::Try);
     }
 
     #[test]
