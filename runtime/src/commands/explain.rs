@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::bring_down::processes;
 use super::start::vm_process;
+use super::startgui;
 use super::subject::{Instance, Selector, Subject, World};
 use crate::decide::start::{self, Block};
 use crate::decide::stop;
@@ -28,6 +29,7 @@ pub enum Actor {
     Monitor,
     Reboot,
     Reset,
+    StartGui,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,6 +77,10 @@ fn explain(subject: &Subject, actor: Actor) -> anyhow::Result<Said> {
         Actor::Reset => {
             let reason = format!("the VM is {}", subject.sight(&SystemRunner, false));
             Ok(Said { who: "reset", action: stop::Stop::Give(Verb::Reset).to_string(), reason })
+        }
+        Actor::StartGui => {
+            let decision = startgui::decide(subject)?;
+            Ok(Said { who: "startgui", action: decision.action.to_string(), reason: decision.reason })
         }
     }
 }

@@ -34,6 +34,10 @@ pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Ex
     if let Held::By(NoKick::Command(pid)) = subject.files.held()? {
         return Err(failure(Exit::Fatal, format!("process {pid}, a stop or a restart of the VM, overtook this start")));
     }
+    if let (Mode::Launch, Some(wish)) = (mode, &subject.files.restart_once) {
+        // Left by a window of another time; it would be heeded at the next save, whoever saves the VM.
+        wish.remove()?;
+    }
     leave_monitor(&subject, mode, deadline)?;
     if mode != Mode::Watch {
         start_wait::wait(&subject, began)?;
@@ -42,7 +46,7 @@ pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Ex
 }
 
 /// Waits until no other start of this instance is under way.
-fn take_turn(instance: &Instance, deadline: Option<Instant>) -> anyhow::Result<Lock> {
+pub fn take_turn(instance: &Instance, deadline: Option<Instant>) -> anyhow::Result<Lock> {
     loop {
         if let Some(lock) = instance.files.start.lock()? {
             return Ok(lock);

@@ -9,6 +9,7 @@ pub mod table;
 pub mod value;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How a VM is stopped.
@@ -21,6 +22,30 @@ pub enum StopMethod {
     Reset,
     /// The ACPI power button, and a power-off when the time for it runs out.
     PowerOffGraceful,
+}
+
+const STOP_METHODS: [(&str, StopMethod); 6] = [
+    ("savestate", StopMethod::SaveState),
+    ("acpipowerbutton", StopMethod::AcpiPowerButton),
+    ("acpisleepbutton", StopMethod::AcpiSleepButton),
+    ("poweroff", StopMethod::PowerOff),
+    ("reset", StopMethod::Reset),
+    ("poweroff-graceful", StopMethod::PowerOffGraceful),
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is no stop method: it is one of {}", STOP_METHODS.map(|(word, _)| word).join(", "))]
+pub struct NoStopMethod {
+    word: String,
+}
+
+impl FromStr for StopMethod {
+    type Err = NoStopMethod;
+
+    fn from_str(text: &str) -> Result<Self, NoStopMethod> {
+        let found = STOP_METHODS.iter().find(|(word, _)| *word == text);
+        found.map(|(_, method)| *method).ok_or_else(|| NoStopMethod { word: text.to_string() })
+    }
 }
 
 /// Who starts the VM.
