@@ -10,6 +10,7 @@ pub mod decide;
 pub mod environment;
 pub mod exec;
 pub mod exit;
+pub mod gui;
 pub mod hook;
 pub mod identity;
 pub mod log;

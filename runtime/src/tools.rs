@@ -16,6 +16,8 @@ const TRUSTED: &[&str] = &[
     "/opt/ooce/virtualbox",
     "/opt/ooce/bin",
     "/usr/lib/virtualbox",
+    "/usr/X11/bin",
+    "/usr/openwin/bin",
 ];
 
 #[derive(Debug, Clone)]

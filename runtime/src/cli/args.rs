@@ -1,13 +1,15 @@
 //! The commands and their options, in their modern spelling.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::power;
 use crate::commands::zvol_rights::{Action, Choice, SKIPPED};
+use crate::commands::{power, startgui};
 use crate::monitor::step::Mode;
+use crate::settings::StopMethod;
 
 #[derive(Debug, Parser)]
 #[command(name = "vboxsvc", version, about = "Runs VirtualBox machines as SMF service instances")]
@@ -96,6 +98,9 @@ pub enum Command {
     },
     /// Reset the VM, as by its reset button
     Reset,
+    /// Show the VM in a window; once its user has saved it there, the monitor takes it back
+    #[command(visible_alias = "start-gui")]
+    Startgui(StartGui),
     /// Run the check inside the VM now (exit 0 okay, 1 one failure, 2 reboot, 3 maintenance)
     #[command(visible_alias = "hook")]
     Vmsvccheck,
@@ -117,6 +122,12 @@ pub enum Command {
     /// End the sercon of this VM, wherever it runs
     #[command(visible_aliases = ["sercon-stop", "sercon-abort"], after_help = BREAK_HELP)]
     SerconBreak,
+    /// Run a program in a session of its own; not for people
+    #[command(hide = true)]
+    OwnSession {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
     /// What start leaves behind; not for people
     #[command(hide = true)]
     Monitor {
@@ -176,8 +187,7 @@ pub struct Force {
 
 impl From<Force> for power::Force {
     fn from(force: Force) -> Self {
-        let timeout = force.timeout.map(|secs| if secs == 0 { Duration::MAX } else { Duration::from_secs(secs) });
-        power::Force { kill: force.kill, timeout }
+        power::Force { kill: force.kill, timeout: force.timeout.map(time) }
     }
 }
 /// Which console; left out, the one serial port of the VM that listens.
@@ -200,6 +210,51 @@ listen and -u does not say which, or a usage error; 95 the VM has no serial port
 the console, or (where there is no second try) no connection; 100 no right to connect; 128 + N ended by signal N.";
 
 const BREAK_HELP: &str = "Exit codes: 0 ended; 1 there was none; 125 it did not end in time.";
+
+#[derive(Debug, Args)]
+pub struct StartGui {
+    /// Stay until the window is gone; a signal of vm/startgui_fg_trap_signals stops the VM
+    #[arg(long)]
+    pub fg: bool,
+    /// Return once the VM is live in its window (the default)
+    #[arg(long, conflicts_with = "fg")]
+    bg: bool,
+    /// How to stop the VM on a signal, instead of vm/stop_method
+    #[arg(long, value_name = "METHOD", value_parser = str::parse::<StopMethod>)]
+    stop_method: Option<StopMethod>,
+    /// Seconds to wait for the VM to be saved, or stopped, instead of vm/stop_timeout; 0 = for ever
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// One more option for VirtualBoxVM; may be repeated
+    #[arg(long = "vbox-option", value_name = "OPTION", allow_hyphen_values = true)]
+    vbox_options: Vec<OsString>,
+    /// What started this command where it was no person at a terminal
+    #[arg(long, hide = true)]
+    pub opened_by: Option<Opener>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Opener {
+    /// A launcher link.
+    Link,
+    /// The terminal opened for one.
+    Xterm,
+}
+
+impl From<StartGui> for startgui::Request {
+    fn from(args: StartGui) -> Self {
+        startgui::Request {
+            foreground: args.fg,
+            stop_method: args.stop_method,
+            timeout: args.timeout.map(time),
+            options: args.vbox_options,
+        }
+    }
+}
+
+fn time(seconds: u64) -> Duration {
+    if seconds == 0 { Duration::MAX } else { Duration::from_secs(seconds) }
+}
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum MonitorMode {

@@ -13,6 +13,11 @@ pub fn modern(args: Vec<OsString>) -> Vec<OsString> {
     while let Some(arg) = args.next() {
         let first = rest.is_empty();
         let place = if first { &mut moved } else { &mut rest };
+        if let Some(count) = taken_as_it_is(&arg) {
+            place.push(arg);
+            place.extend(args.by_ref().take(count));
+            continue;
+        }
         match arg.to_str().and_then(option) {
             Some(Historic::Global(word)) => before.push(word.into()),
             Some(Historic::GlobalValue(word)) => {
@@ -73,6 +78,15 @@ fn option(word: &str) -> Option<Historic> {
     })
 }
 
+/// How many words behind this one are none of this program's options: VirtualBox's own, or a whole command line.
+fn taken_as_it_is(word: &OsStr) -> Option<usize> {
+    match word.to_str() {
+        Some("--vbox-option") => Some(1),
+        Some("--") => Some(usize::MAX),
+        _ => None,
+    }
+}
+
 /// `-stop_method=X`.
 fn joined(arg: &OsStr) -> Option<OsString> {
     let value = arg.to_str()?.strip_prefix("-stop_method=")?;
@@ -125,6 +139,15 @@ mod tests {
     #[test]
     fn an_option_with_its_value_joined_swallows_no_other_argument() {
         assert_eq!(modern_words("vbox.sh -stop_method=reset startgui x"), "vbox.sh startgui --stop-method=reset x");
+    }
+
+    #[test]
+    fn words_for_other_programs_are_not_read_as_ours() {
+        assert_eq!(
+            modern_words("vbox.sh startgui --vbox-option -fg -bg --vbox-option=-k"),
+            "vbox.sh startgui --vbox-option -fg --bg --vbox-option=-k"
+        );
+        assert_eq!(modern_words("vboxsvc own-session -- prog -k -t"), "vboxsvc own-session -- prog -k -t");
     }
 
     #[test]

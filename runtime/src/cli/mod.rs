@@ -1,6 +1,7 @@
 //! The command line: historic spellings are made modern, parsed, dispatched, and the outcome becomes an exit code.
 
 mod args;
+mod launcher;
 mod legacy;
 
 use std::ffi::OsString;
@@ -14,12 +15,13 @@ use clap::{CommandFactory, Parser};
 use crate::commands::explain::{self, Actor};
 use crate::commands::subject::{Selector, World};
 use crate::commands::{
-    dirlist, list, monitor, power, refresh, sercon, start, status, stop, vmsvccheck, zfssnap, zvol_rights,
+    dirlist, list, monitor, power, refresh, sercon, start, startgui, status, stop, terminal, vmsvccheck, window,
+    zfssnap, zvol_rights,
 };
 use crate::exit::{self, Exit, failure};
 use crate::log::Log;
 use crate::settings::StopMethod;
-use args::{Cli, Command};
+use args::{Cli, Command, Opener};
 
 /// The commands and their options, for whoever documents or completes them.
 pub fn command() -> clap::Command {
@@ -28,7 +30,14 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with these arguments, its own name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(legacy::modern(args.into_iter().collect())) {
+    let words = match launcher::written_out(args.into_iter().collect()) {
+        Ok(args) => legacy::modern(args),
+        Err(error) => {
+            Log::new("vboxsvc", false).error(error);
+            return Exit::Usage.into();
+        }
+    };
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -37,7 +46,34 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let selector = Selector { svc: cli.svc, vm: cli.vm };
-    match dispatch(&World::new(), &selector, cli.command, cli.dry_run) {
+    let world = World::new();
+    let opener = opener(&cli.command);
+    if opener == Some(Opener::Link) && !terminal::is_there() {
+        terminal::become_xterm(&world.tools, selector.vm.as_deref().unwrap_or_default(), &in_xterm(&words));
+    }
+    let code = run(&world, selector, cli.command, cli.dry_run);
+    if opener == Some(Opener::Xterm) && code != ExitCode::SUCCESS {
+        terminal::hold_open();
+    }
+    code
+}
+
+/// What opened a command that stays in the foreground.
+fn opener(command: &Command) -> Option<Opener> {
+    match command {
+        Command::Startgui(args) if args.fg => args.opened_by,
+        _ => None,
+    }
+}
+
+/// A launcher link's arguments, as they are repeated in the terminal opened for it.
+fn in_xterm(words: &[OsString]) -> Vec<OsString> {
+    let repeated = |word: &OsString| if word == "--opened-by=link" { "--opened-by=xterm".into() } else { word.clone() };
+    words.iter().skip(1).map(repeated).collect()
+}
+
+fn run(world: &World, selector: Selector, command: Command, dry_run: bool) -> ExitCode {
+    match dispatch(world, &selector, command, dry_run) {
         Ok(code) => code,
         Err(error) => {
             let subject = selector.svc.or(selector.vm).or_else(|| std::env::var("SMF_FMRI").ok());
@@ -73,6 +109,8 @@ fn dispatch(world: &World, selector: &Selector, command: Command, dry_run: bool)
         Command::Poweroff { force } => power::poweroff(world, selector, force.into())?,
         Command::Reboot { force, when } => power::reboot(world, selector, force.into(), when.is_some())?,
         Command::Reset => power::reset(world, selector)?,
+        Command::Startgui(args) => startgui::run(world, selector, &args.into())?,
+        Command::OwnSession { command } => window::own_session(&command)?,
         Command::Vmsvccheck => return Ok(ExitCode::from(vmsvccheck::run(world, selector)?)),
         Command::Sercon { port, retry } => {
             return sercon::run(world, selector, &port.path, port.uart, Some(Duration::from_secs(retry)));
@@ -94,6 +132,7 @@ fn actor(command: &Command) -> anyhow::Result<Actor> {
         Command::Poweroff { .. } => Actor::Stop(Some(StopMethod::PowerOffGraceful)),
         Command::Reboot { .. } => Actor::Reboot,
         Command::Reset => Actor::Reset,
+        Command::Startgui(_) => Actor::StartGui,
         _ => return Err(failure(Exit::Usage, "--dry-run is for commands that act on the VM; this one does not")),
     })
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::start::vm_process;
+use super::startgui;
 use super::subject::{Instance, Selector, Subject, World};
 use crate::decide::Sight;
 use crate::decide::start::{self, Block, VmProcess};
@@ -28,6 +29,7 @@ pub enum Actor {
     Monitor,
     Reboot,
     Reset,
+    StartGui,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +81,10 @@ fn explain(subject: &Subject, look: &Look, actor: Actor) -> anyhow::Result<Said>
         Actor::Reset => {
             let reason = format!("the VM is {}", look.sight);
             Ok(Said { who: "reset", action: stop::Stop::Give(Verb::Reset).to_string(), reason })
+        }
+        Actor::StartGui => {
+            let decision = startgui::decide(subject)?;
+            Ok(Said { who: "startgui", action: decision.action.to_string(), reason: decision.reason })
         }
     }
 }

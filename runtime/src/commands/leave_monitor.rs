@@ -58,7 +58,8 @@ fn spawn_monitor(subject: &Subject, mode: Mode) -> anyhow::Result<Child> {
         .arg("monitor")
         .args(["--svc", &subject.fmri.to_string()])
         .args(["--uuid", &subject.machine.uuid.to_string()])
-        .args(["--name", &subject.machine.name])
+        // In one word: a name may look like an option.
+        .arg(format!("--name={}", subject.machine.name))
         .args(["--mode", mode])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 
 use super::bring_down::{self, Outcome, bring_down, processes};
 use super::leave_monitor::leave_monitor;
+use super::refresh::poke;
 use super::subject::{Instance, Selector, Subject, World};
 use super::zfssnap::{self, stage};
 use crate::decide::stop::time_given;
@@ -46,19 +47,28 @@ fn take<'w>(world: &'w World, selector: &Selector) -> anyhow::Result<(Subject<'w
     Ok((instance.with_machine(patience)?, hold))
 }
 
+/// Lets the monitor's hands go, and has it look at what was done.
+fn release(subject: &Subject, hold: Hold) -> anyhow::Result<()> {
+    drop(hold);
+    poke(&subject.files)?;
+    Ok(())
+}
+
 /// Saves the state whatever the stop method is; a VM that is not live is left as it is.
 pub fn save(world: &World, selector: &Selector) -> anyhow::Result<Exit> {
-    let (subject, _hold) = take(world, selector)?;
+    let (subject, hold) = take(world, selector)?;
     let outcome = bring_down(&subject, StopMethod::SaveState, subject.settings.stop_timeout)?;
     zfssnap::around(&subject, stage::MANUAL_SAVE);
+    release(&subject, hold)?;
     Ok(if outcome == Outcome::Reached { Exit::Ok } else { Exit::Fatal })
 }
 
 /// The ACPI power button, then the power, then, if asked to, the process.
 pub fn poweroff(world: &World, selector: &Selector, force: Force) -> anyhow::Result<Exit> {
-    let (subject, _hold) = take(world, selector)?;
+    let (subject, hold) = take(world, selector)?;
     let outcome = down(&subject, force)?;
     snapshot(&subject, "poweroff", outcome);
+    release(&subject, hold)?;
     Ok(outcome.exit())
 }
 

@@ -36,6 +36,10 @@ pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Ex
         return Err(failure(Exit::Fatal, format!("process {pid}, a stop or a restart of the VM, overtook this start")));
     }
     if mode == Mode::Launch {
+        if let Some(wish) = &subject.files.restart_once {
+            // Left by a window of another time; it would be heeded at the next save, whoever saves the VM.
+            wish.remove()?;
+        }
         zfssnap::around(&subject, stage::PRESTART);
     }
     leave_monitor(&subject, mode, deadline)?;
@@ -46,7 +50,7 @@ pub fn run(world: &World, selector: &Selector, force: bool) -> anyhow::Result<Ex
 }
 
 /// Waits until no other start of this instance is under way.
-fn take_turn(instance: &Instance, deadline: Option<Instant>) -> anyhow::Result<Lock> {
+pub fn take_turn(instance: &Instance, deadline: Option<Instant>) -> anyhow::Result<Lock> {
     loop {
         if let Some(lock) = instance.files.start.lock()? {
             return Ok(lock);

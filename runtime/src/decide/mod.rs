@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no process here. The log, `explain` and `--dry-run` all print the reason given by these functions.
 
+pub mod gui;
 pub mod start;
 pub mod stop;
 pub mod watch;

@@ -266,7 +266,9 @@ impl<'w> Driver<'w> {
             }
         };
         let processes = self.processes();
-        let sight = (scope == Scope::All && smf == SmfState::Up).then(|| self.sight());
+        // The question may take the VM's lock, which whoever keeps our hands off may need.
+        let asked = scope == Scope::All && smf == SmfState::Up && nokick == NoKick::None;
+        let sight = asked.then(|| self.sight());
         if self.child.borrow().is_none()
             && self.attached.is_none()
             && let Some(vm) = processes.first()
@@ -354,7 +356,7 @@ impl<'w> Driver<'w> {
 
     fn launch_failure(&self, ended: Ended) -> LaunchFailure {
         let text = self.subject.files.output.read().ok().flatten().map(|f| f.text).unwrap_or_default();
-        LaunchFailure::from(launch::failure(ended, &text))
+        LaunchFailure::from(launch::failure("VBoxHeadless", ended, &text))
     }
 
     fn order(&self, order: Verb) -> Result<(), LaunchFailure> {

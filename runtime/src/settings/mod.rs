@@ -9,6 +9,7 @@ pub mod table;
 pub mod value;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How a VM is stopped.
@@ -26,14 +27,32 @@ pub enum StopMethod {
 impl StopMethod {
     /// The word the setting has for it.
     pub fn word(self) -> &'static str {
-        match self {
-            StopMethod::SaveState => "savestate",
-            StopMethod::AcpiPowerButton => "acpipowerbutton",
-            StopMethod::AcpiSleepButton => "acpisleepbutton",
-            StopMethod::PowerOff => "poweroff",
-            StopMethod::Reset => "reset",
-            StopMethod::PowerOffGraceful => "poweroff-graceful",
-        }
+        STOP_METHODS.iter().find(|(_, method)| *method == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// The methods by the words the setting has for them.
+const STOP_METHODS: [(&str, StopMethod); 6] = [
+    ("savestate", StopMethod::SaveState),
+    ("acpipowerbutton", StopMethod::AcpiPowerButton),
+    ("acpisleepbutton", StopMethod::AcpiSleepButton),
+    ("poweroff", StopMethod::PowerOff),
+    ("reset", StopMethod::Reset),
+    ("poweroff-graceful", StopMethod::PowerOffGraceful),
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is no stop method: it is one of {}", STOP_METHODS.map(|(word, _)| word).join(", "))]
+pub struct NoStopMethod {
+    word: String,
+}
+
+impl FromStr for StopMethod {
+    type Err = NoStopMethod;
+
+    fn from_str(text: &str) -> Result<Self, NoStopMethod> {
+        let found = STOP_METHODS.iter().find(|(word, _)| *word == text);
+        found.map(|(_, method)| *method).ok_or_else(|| NoStopMethod { word: text.to_string() })
     }
 }
 

@@ -1,6 +1,6 @@
-//! What a VBoxHeadless that ended before its VM was live has to say for itself.
+//! What a front end that ended before its VM was live has to say for itself.
 //!
-//! It exits 0 even when powering up failed, so its words are read for the log and for whether to try again.
+//! VBoxHeadless exits 0 even when powering up failed, so its words are read for the log and for whether to try again.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::error::complaint;
 use crate::exec::{Ended, Output};
 
 /// Why the launch came to nothing. `output` is both streams together.
-pub fn failure(ended: Ended, output: &str) -> AskError {
-    let call = "VBoxHeadless";
+pub fn failure(program: &str, ended: Ended, output: &str) -> AskError {
+    let call = program;
     let said = Output { ended, stdout: Vec::new(), stderr: output.as_bytes().to_vec() };
     complaint(call, None, Duration::ZERO, &said).unwrap_or_else(|| AskError::Other {
         call: call.to_string(),
@@ -32,7 +32,7 @@ mod tests {
     const BANNER: &str = "Oracle VirtualBox Headless Interface 7.2\nCopyright (C) 2008-2026 Oracle\n\n";
 
     fn told(ended: Ended, words: &str) -> AskError {
-        failure(ended, &format!("{BANNER}{words}"))
+        failure("VBoxHeadless", ended, &format!("{BANNER}{words}"))
     }
 
     #[test]

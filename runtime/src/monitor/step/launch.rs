@@ -8,6 +8,8 @@ use crate::decide::watch::Evidence;
 use crate::exec::Ended;
 use crate::virtualbox::error::WEDGED_QUIET;
 
+/// A process ends within this time of its VM. One that goes on for longer, VirtualBox has lost.
+const LOST_AFTER: Duration = Duration::from_secs(5);
 /// How long a launch may take where SMF sets no time-out.
 const LAUNCH_TIME: Duration = Duration::from_secs(300);
 
@@ -89,7 +91,7 @@ impl Monitor {
         self.live_since = Some(now);
         self.evidence = Evidence::None;
         self.abort_counted = false;
-        self.lost = false;
+        self.astray_since = None;
         self.said = None;
         self.refusal_told = false;
         self.settling = false;
@@ -110,7 +112,8 @@ impl Monitor {
             return self.launch_failed(now, launch, actions);
         }
         self.went_down(now);
-        let lost = lost || self.lost;
+        let astray = self.astray_since.take().map(|since| now.saturating_sub(since));
+        let lost = lost || astray.is_some_and(|time| time >= LOST_AFTER);
         let crashed = lost || !matches!(ended, None | Some(Ended::Exited(0)));
         self.evidence = if crashed { Evidence::Crashed } else { Evidence::Ended };
         let how = describe_end(ended, lost);

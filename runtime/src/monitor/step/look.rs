@@ -58,13 +58,15 @@ impl Monitor {
                 if self.process && self.live_since.is_none() {
                     self.came_up(now);
                 }
-                self.lost = false;
+                self.astray_since = None;
                 self.said = None;
                 self.refusal_told = false;
                 self.settling = false;
             }
-            (Some(_), Some(Group::Halted | Group::Saved | Group::Aborted)) if self.process => {
-                self.lost = true;
+            // A VirtualBox that has lost the VM says what it last wrote down, and that is never that the VM is saved.
+            (Some(_), Some(Group::Saved)) if self.process => self.settle_from(now),
+            (Some(_), Some(Group::Halted | Group::Aborted)) if self.process => {
+                self.astray_since.get_or_insert(now);
                 self.settle_from(now);
             }
             (Some(_), Some(Group::Halted | Group::Saved | Group::Aborted)) => {

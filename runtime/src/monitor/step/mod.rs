@@ -49,7 +49,8 @@ pub struct Monitor {
     /// Something just changed: look again soon, not only at the next poll.
     settling: bool,
     process: bool,
-    lost: bool,
+    /// Since when VirtualBox says that the VM is down while its process lives.
+    astray_since: Option<Moment>,
     live_since: Option<Moment>,
     /// How long the VM lived the last time it was up.
     last_life: Option<Duration>,
@@ -75,7 +76,7 @@ impl Monitor {
             evidence: Evidence::None,
             settling: false,
             process: matches!(mode, Mode::Attach { .. }),
-            lost: false,
+            astray_since: None,
             live_since: None,
             last_life: None,
             short_lives: 0,

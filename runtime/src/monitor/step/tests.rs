@@ -13,6 +13,8 @@ use crate::settings::{PerState, RateLimit};
 use crate::smf::svcprop::Properties;
 use crate::virtualbox::State;
 
+mod astray;
+
 fn settings() -> Settings {
     let settings = effective("web", &Properties::default(), &Properties::default()).settings;
     let restart = PerState { aborted: true, paused: false, halted: false, saved: false, stuck: false };
