@@ -136,7 +136,8 @@ impl Runner for InterruptibleRunner<'_> {
 }
 
 fn run(call: &Call, interrupted: &dyn Fn() -> bool) -> Result<Output, ExecError> {
-    let deadline = Instant::now() + call.deadline;
+    // A deadline beyond all time is none.
+    let deadline = Instant::now().checked_add(call.deadline);
     let program = || call.program.display().to_string();
     let mut command = call.command();
     if call.stdin.is_some() {
@@ -165,7 +166,7 @@ fn kill_group(child: &mut Child) {
 fn converse(
     child: &mut Child,
     input: Option<&[u8]>,
-    deadline: Instant,
+    deadline: Option<Instant>,
     interrupted: &dyn Fn() -> bool,
 ) -> io::Result<(Ended, Vec<u8>, Vec<u8>)> {
     let mut stdin = child.stdin.take();
@@ -196,12 +197,13 @@ fn converse(
             Some((how, _)) if out.done() && err.done() => return Ok((how, out.bytes, err.bytes)),
             // A daemon the program left behind may keep the pipes open for ever.
             Some((how, since)) if now - since >= LINGER => return Ok((how, out.bytes, err.bytes)),
-            None if now >= deadline => return Ok((Ended::TimedOut, out.bytes, err.bytes)),
+            None if deadline.is_some_and(|d| now >= d) => return Ok((Ended::TimedOut, out.bytes, err.bytes)),
             None if interrupted() => return Ok((Ended::Interrupted, out.bytes, err.bytes)),
             _ => {}
         }
         nap = if progress { Duration::from_millis(1) } else { (nap * 2).min(Duration::from_millis(20)) };
-        let wake = nap.min(deadline.saturating_duration_since(now)).max(Duration::from_millis(1));
+        let left = deadline.map_or(nap, |d| d.saturating_duration_since(now));
+        let wake = nap.min(left).max(Duration::from_millis(1));
         wait_readable(&out, &err, wake)?;
     }
 }
@@ -311,6 +313,13 @@ mod tests {
         let got = SystemRunner.run(&call).unwrap();
         assert_eq!((got.ended, got.stdout.as_slice()), (Ended::TimedOut, b"started\n".as_slice()));
         assert!(started.elapsed() < Duration::from_secs(60), "the deadline was not kept");
+    }
+
+    #[test]
+    fn a_call_without_a_deadline_is_waited_for() {
+        let mut call = sh("exit 3");
+        call.deadline = Duration::MAX;
+        assert_eq!(SystemRunner.run(&call).unwrap().ended, Ended::Exited(3));
     }
 
     #[test]

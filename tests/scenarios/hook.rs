@@ -98,8 +98,7 @@ fn the_check_may_ask_for_maintenance_with_or_without_stopping_the_vm() {
 
 #[test]
 fn a_check_out_of_time_is_killed_with_its_children_and_counts_as_a_failure() {
-    let scene =
-        checked("sleep 600 & echo $! >$R/child; sleep 600", &[("kicker_vmsvccheck_timeout", "1")]);
+    let scene = checked("sleep 600 & echo $! >$R/child; sleep 600", &[("kicker_vmsvccheck_timeout", "1")]);
     scene.enable();
     let child = pid_in(&scene, "child");
     scene.wait_log("the check inside the VM failed (killed, or out of time), 1 by now");

@@ -12,10 +12,8 @@ use support::vm::{Scene, is_alive, kill};
 
 #[test]
 fn crashes_over_the_limit_end_in_maintenance() {
-    let scene = Scene::new(&[
-        ("restart_aborted_vm_failures_maxcount", "2"),
-        ("restart_aborted_vm_failures_timeframe", "600"),
-    ]);
+    let scene =
+        Scene::new(&[("restart_aborted_vm_failures_maxcount", "2"), ("restart_aborted_vm_failures_timeframe", "600")]);
     scene.enable();
     for crash in 1..=2 {
         scene.wait_live(crash);

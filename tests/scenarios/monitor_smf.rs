@@ -40,8 +40,10 @@ fn a_long_transition_does_not_end_the_monitor() {
     scene.enable();
     scene.wait_live(1);
     let monitor = scene.monitor();
-    let commands =
-        format!("select {}\nsetprop refresh/exec = astring: \"/bin/sleep 5\"\nselect {WEB}\nrefresh\n", support::SERVICE);
+    let commands = format!(
+        "select {}\nsetprop refresh/exec = astring: \"/bin/sleep 5\"\nselect {WEB}\nrefresh\n",
+        support::SERVICE
+    );
     scene.host.svccfg(&commands).expect_success();
     scene.wait_log("Executing refresh method (\"/bin/sleep 5\")");
     let old = scene.crash();

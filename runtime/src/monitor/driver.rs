@@ -317,7 +317,6 @@ impl<'w> Driver<'w> {
         Some(listed)
     }
 
-
     fn launch(&mut self) -> Result<(), LaunchFailure> {
         if let Some(vm) = self.processes().first() {
             let reason = format!("process {} of the VM lives already: never a second copy", vm.pid);

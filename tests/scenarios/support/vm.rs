@@ -82,9 +82,8 @@ impl Scene {
 
     /// Sets SMF's own time-out of a method, in seconds.
     pub fn set_method_timeout(&self, method: &str, seconds: u32) {
-        let commands = format!(
-            "select {SERVICE}\nsetprop {method}/timeout_seconds = count: {seconds}\nselect {WEB}\nrefresh\n"
-        );
+        let commands =
+            format!("select {SERVICE}\nsetprop {method}/timeout_seconds = count: {seconds}\nselect {WEB}\nrefresh\n");
         self.host.svccfg(&commands).expect_success();
     }
 
