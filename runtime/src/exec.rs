@@ -136,7 +136,7 @@ impl Runner for InterruptibleRunner<'_> {
 }
 
 fn run(call: &Call, interrupted: &dyn Fn() -> bool) -> Result<Output, ExecError> {
-    // Beyond all time is never.
+    // A deadline beyond all time is none.
     let deadline = Instant::now().checked_add(call.deadline);
     let program = || call.program.display().to_string();
     let mut command = call.command();
@@ -197,14 +197,12 @@ fn converse(
             Some((how, _)) if out.done() && err.done() => return Ok((how, out.bytes, err.bytes)),
             // A daemon the program left behind may keep the pipes open for ever.
             Some((how, since)) if now - since >= LINGER => return Ok((how, out.bytes, err.bytes)),
-            None if deadline.is_some_and(|deadline| now >= deadline) => {
-                return Ok((Ended::TimedOut, out.bytes, err.bytes));
-            }
+            None if deadline.is_some_and(|d| now >= d) => return Ok((Ended::TimedOut, out.bytes, err.bytes)),
             None if interrupted() => return Ok((Ended::Interrupted, out.bytes, err.bytes)),
             _ => {}
         }
         nap = if progress { Duration::from_millis(1) } else { (nap * 2).min(Duration::from_millis(20)) };
-        let left = deadline.map_or(nap, |deadline| deadline.saturating_duration_since(now));
+        let left = deadline.map_or(nap, |d| d.saturating_duration_since(now));
         let wake = nap.min(left).max(Duration::from_millis(1));
         wait_readable(&out, &err, wake)?;
     }
@@ -318,9 +316,10 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_beyond_all_time_is_none() {
-        let call = Call::new("/bin/true", Duration::MAX);
-        assert!(SystemRunner.run(&call).unwrap().success());
+    fn a_call_without_a_deadline_is_waited_for() {
+        let mut call = sh("exit 3");
+        call.deadline = Duration::MAX;
+        assert_eq!(SystemRunner.run(&call).unwrap().ended, Ended::Exited(3));
     }
 
     #[test]

@@ -183,6 +183,28 @@ fn a_vm_that_somebody_else_is_starting_or_restoring_is_taken_over_when_it_is_up(
 }
 
 #[test]
+fn a_vm_that_virtualbox_has_lost_is_not_started_before_its_process_is_gone() {
+    for (ours, signal) in [(false, 9), (true, 9), (true, 15)] {
+        let scene = Scene::new(&[]);
+        if ours {
+            scene.enable();
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(scene.monitor()), nix::sys::signal::SIGKILL).unwrap();
+        } else {
+            scene.start_outside();
+        }
+        let old = scene.live_pid();
+        scene.vbox.kill_vboxsvc(signal);
+        if ours {
+            scene.start_again_to("online");
+        } else {
+            scene.enable();
+        }
+        assert!(!is_alive(old));
+        assert_eq!((scene.state().as_str(), scene.starts(), scene.orders().len()), ("running", 2, 0));
+    }
+}
+
+#[test]
 fn an_interactive_vm_is_its_users_in_every_state() {
     for kind in ["is_interactive", "is_dualboot"] {
         for word in ["poweroff", "saved", "aborted", "running", "paused", "gurumeditation"] {

@@ -301,7 +301,7 @@ fn same_settings(one: &Properties, other: &Properties) -> bool {
 pub struct Subject<'w> {
     instance: Instance<'w>,
     pub machine: Machine,
-    programs: Programs,
+    pub programs: Programs,
 }
 
 impl<'w> Deref for Subject<'w> {

@@ -110,6 +110,7 @@ impl<'w> Driver<'w> {
         let me = process::look(std::process::id() as i32)?.context("cannot look at this process")?;
         files.record(&mut lock, &PidRecord { monitor: me, vm: attached })?;
         let monitor = Monitor::new(mode, subject.settings.clone());
+        let server = attached.and_then(|_| server_of(&subject));
 
         Ok(Driver {
             world,
@@ -122,7 +123,7 @@ impl<'w> Driver<'w> {
             child: RefCell::new(None),
             attached,
             hook: None,
-            server: None,
+            server,
             notes: Notes::default(),
             up_from: None,
             ready_sent: false,
@@ -275,7 +276,7 @@ impl<'w> Driver<'w> {
         {
             // It is watched but not recorded: the record tells the next start which process is this service's own.
             self.attached = Some(*vm);
-            self.server = self.find_server();
+            self.server = server_of(&self.subject);
         }
         let restart_once = self.subject.files.restart_once.as_ref().is_some_and(|f| matches!(f.read(), Ok(Some(_))));
         self.trim_output();
@@ -316,13 +317,9 @@ impl<'w> Driver<'w> {
         let listed = running.contains(&self.subject.machine.uuid);
         if listed {
             // VirtualBox's server stays for as long as the VM runs: if this one goes before the VM does, it has lost it.
-            self.server = self.find_server();
+            self.server = server_of(&self.subject);
         }
         Some(listed)
-    }
-
-    fn find_server(&self) -> Option<Process> {
-        process::server(self.subject.user.uid).ok().flatten()
     }
 
     fn launch(&mut self) -> Result<(), LaunchFailure> {
@@ -455,6 +452,10 @@ impl<'w> Driver<'w> {
             let _ = self.subject.files.output.open_output();
         }
     }
+}
+
+fn server_of(subject: &Subject) -> Option<Process> {
+    process::server(subject.user.uid, &subject.programs.headless).ok().flatten()
 }
 
 fn child_ended(child: &RefCell<Option<Child>>) -> Option<Ended> {

@@ -296,7 +296,8 @@ impl Scene {
     /// Puts a script where root may trust it, as a check inside the VM; `$R` is the host's root. Gives its path.
     pub fn hook(&self, body: &str) -> String {
         let path = self.host.root().join("lib/svc/method/check");
-        let text = format!("#!/bin/sh\nR={}\n{body}\n", self.host.root().display());
+        // Its PATH is the host's own directory.
+        let text = format!("#!/bin/sh\nPATH=$PATH:/usr/bin:/bin R={}\n{body}\n", self.host.root().display());
         // A new file in its place: a running script must not change.
         let new = path.with_extension("new");
         fs::write(&new, text).unwrap();

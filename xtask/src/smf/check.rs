@@ -1,8 +1,8 @@
 //! Our own judgement of an SMF manifest, before any SMF sees it.
 //!
 //! It holds what svccfg would refuse, what it would only warn of, and what it would let through to fail on the host
-//! later. [`dtd`] is the document type as a table, [`structure`] holds the document against it; [`names`], [`values`],
-//! [`methods`] and [`templates`] know what the document type cannot say. The checker shares nothing with the renderer,
+//! later. `dtd` is the document type as a table, `structure` holds the document against it; `names`, `values`,
+//! `methods` and `templates` know what the document type cannot say. The checker shares nothing with the renderer,
 //! and knows nothing of this project's settings.
 
 mod dtd;

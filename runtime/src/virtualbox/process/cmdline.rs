@@ -1,5 +1,9 @@
 //! Whether a command line is that of a front end which runs a given machine.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use crate::virtualbox::{Machine, Uuid};
 
 /// VirtualBox's front ends. `VirtualBox` runs machines itself before release 6 and hands over to `VirtualBoxVM` since.
@@ -50,13 +54,13 @@ impl Arguments {
         Arguments::List { words, cut }
     }
 
-    /// Whether a process with these arguments is VirtualBox's server.
-    pub fn is_server(&self) -> bool {
+    /// The program, if it is VirtualBox's server.
+    pub fn server(&self) -> Option<&Path> {
         let program = match self {
             Arguments::List { words, .. } => words.first().map(Vec::as_slice),
             Arguments::Joined { text, .. } => text.split(|&b| b == b' ').next(),
         };
-        program.map(base_name) == Some(SERVER)
+        program.filter(|path| base_name(path) == SERVER).map(|path| Path::new(OsStr::from_bytes(path)))
     }
 
     /// Whether a process with these arguments runs this machine.

@@ -70,17 +70,22 @@ pub fn of_machine(machine: &Machine, uid: u32) -> io::Result<Vec<FrontEnd>> {
     of_machine_in(Path::new(PROC), machine, uid, host::seen, host::arguments)
 }
 
-/// VirtualBox's server of this user, which knows his machines' states for as long as it lives.
-pub fn server(uid: u32) -> io::Result<Option<Process>> {
+/// VirtualBox's server of this user, which knows his machines' states for as long as it lives. Where he has several, as
+/// with two installations or in two zones of which this one sees both, the one near this front end goes first.
+pub fn server(uid: u32, front_end: &Path) -> io::Result<Option<Process>> {
     let proc = Path::new(PROC);
+    let mut other = None;
     for entry in std::fs::read_dir(proc)? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let Some(process) = look(pid)?.filter(|p| p.uid == uid) else { continue };
-        if host::arguments(proc, pid)?.is_some_and(|arguments| arguments.is_server()) {
+        let Some(arguments) = host::arguments(proc, pid)? else { continue };
+        let Some(program) = arguments.server() else { continue };
+        if front_end.parent().is_some_and(|folder| program.starts_with(folder)) {
             return Ok(Some(process));
         }
+        other = other.or(Some(process));
     }
-    Ok(None)
+    Ok(other)
 }
 
 /// The process of this pid; None when there is none or only a zombie is left of it.
