@@ -46,7 +46,7 @@ const SWITCH_OFF: &[u8] = &[
     0xb8, 0x00, 0x34, // mov ax, 5 << 10 | 1 << 13
     0xef, // out dx, ax
 ];
-/// The powered-on suspend is sleep type 1. The button's bit is cleared first, so that it sleeps once for each press.
+/// The lightest sleep is type 1; VirtualBox powers a VM off that goes to it. The button's bit is cleared first, so that it sleeps once for each press.
 const GO_TO_SLEEP: &[u8] = &[
     0xb8, 0x00, 0x02, // mov ax, 1 << 9
     0xef, // out dx, ax (PM1a_STS)
