@@ -30,11 +30,13 @@ pub struct Call {
     pub env: Vec<(OsString, OsString)>,
     pub stdin: Option<Vec<u8>>,
     pub deadline: Duration,
+    /// Only the deadline ends it, nothing more urgent does: being killed at its work would do harm.
+    pub to_its_end: bool,
 }
 
 impl Call {
     pub fn new(program: impl Into<PathBuf>, deadline: Duration) -> Self {
-        Call { program: program.into(), args: Vec::new(), env: Vec::new(), stdin: None, deadline }
+        Call { program: program.into(), args: Vec::new(), env: Vec::new(), stdin: None, deadline, to_its_end: false }
     }
 
     pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
@@ -44,6 +46,11 @@ impl Call {
 
     pub fn env(mut self, env: &[(OsString, OsString)]) -> Self {
         self.env.extend_from_slice(env);
+        self
+    }
+
+    pub fn to_its_end(mut self) -> Self {
+        self.to_its_end = true;
         self
     }
 
@@ -131,7 +138,7 @@ pub struct InterruptibleRunner<'a> {
 
 impl Runner for InterruptibleRunner<'_> {
     fn run(&self, call: &Call) -> Result<Output, ExecError> {
-        run(call, self.interrupted)
+        run(call, if call.to_its_end { &|| false } else { self.interrupted })
     }
 }
 
@@ -328,6 +335,13 @@ mod tests {
         let started = Instant::now();
         assert_eq!(runner.run(&sh("sleep 600")).unwrap().ended, Ended::Interrupted);
         assert!(started.elapsed() < Duration::from_secs(4), "the call went on to its deadline");
+    }
+
+    #[test]
+    fn a_call_that_is_to_go_on_to_its_end_does_whatever_comes_up() {
+        let runner = InterruptibleRunner { interrupted: &|| true };
+        let call = sh("sleep 0.2; exit 3");
+        assert_eq!(runner.run(&call.to_its_end()).unwrap().ended, Ended::Exited(3));
     }
 
     #[test]

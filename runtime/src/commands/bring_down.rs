@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::subject::Subject;
+use crate::decide::Sight;
 use crate::decide::stop::{self, Facts, Stop};
 use crate::exec::InterruptibleRunner;
 use crate::exit::{Exit, failure};
@@ -74,6 +75,7 @@ pub fn bring_down(subject: &Subject, method: StopMethod, given: Option<Duration>
             Stop::Done => return Ok(Outcome::Reached),
             Stop::Failed => return Ok(Outcome::Failed),
             Stop::TimedOut => return Ok(Outcome::TimedOut),
+            Stop::Wait if matches!(facts.sight, Sight::Wedged(_)) => pause = WEDGED_QUIET,
             Stop::Wait => gap = (gap * 2).min(WIDEST_GAP),
             Stop::Give(order) => {
                 gap = FIRST_GAP;

@@ -8,6 +8,7 @@ use super::leave_monitor::leave_monitor;
 use super::start_wait;
 use super::subject::{Instance, Selector, Subject, World};
 use super::zfssnap::{self, stage};
+use crate::decide::Sight;
 use crate::decide::start::{self, Block, Facts, Start, VmProcess};
 use crate::decide::stop::time_given;
 use crate::decide::watch::NoKick;
@@ -17,6 +18,7 @@ use crate::monitor::step::Mode;
 use crate::rundir::Lock;
 use crate::rundir::files::Held;
 use crate::settings::StopMethod;
+use crate::virtualbox::error::WEDGED_QUIET;
 
 const FIRST_GAP: Duration = Duration::from_millis(50);
 const WIDEST_GAP: Duration = Duration::from_secs(1);
@@ -119,6 +121,7 @@ fn prepare(subject: &Subject, force: bool, deadline: Option<Instant>) -> anyhow:
             Start::Wait if subject.world.is_ended() => {
                 return Err(failure(Exit::Fatal, "interrupted by a signal; the VM is left as it is"));
             }
+            Start::Wait if matches!(facts.sight, Sight::Wedged(_)) => sleep(WEDGED_QUIET),
             Start::Wait => {
                 sleep(gap);
                 gap = (gap * 2).min(WIDEST_GAP);

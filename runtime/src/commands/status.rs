@@ -99,7 +99,7 @@ fn look(subject: &Subject, start_under_way: bool, report: &mut Report) -> anyhow
 fn judge(sight: &Sight, processes: &[Process]) -> (u8, Option<String>) {
     let state = match sight {
         Sight::State(state) => state,
-        Sight::NotKnown(why) => return (126, Some(format!("the state is not known: {why}"))),
+        Sight::NotKnown(why) | Sight::Wedged(why) => return (126, Some(format!("the state is not known: {why}"))),
     };
     let resting = matches!(state.group(), Group::Saved | Group::Halted | Group::Aborted);
     if let (true, Some(process)) = (resting, processes.first()) {

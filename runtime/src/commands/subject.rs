@@ -332,6 +332,7 @@ impl<'w> Subject<'w> {
         match self.virtualbox(runner).probe(&self.machine.uuid, start_under_way) {
             Ok(Sighting::State(state)) => Sight::State(state),
             Ok(Sighting::NotListed) => Sight::NotKnown("a start is under way".to_string()),
+            Err(error @ AskError::Wedged { .. }) => Sight::Wedged(error.to_string()),
             Err(error) => Sight::NotKnown(error.to_string()),
         }
     }

@@ -18,13 +18,15 @@ pub enum Sight {
     State(State),
     /// VirtualBox failed, was cut off or answered too late: nothing is known, and nothing is done about it.
     NotKnown(String),
+    /// As not known, and every question keeps it so: VirtualBox mends it when it is left alone for some seconds.
+    Wedged(String),
 }
 
 impl Sight {
     pub fn state(&self) -> Option<&State> {
         match self {
             Sight::State(state) => Some(state),
-            Sight::NotKnown(_) => None,
+            Sight::NotKnown(_) | Sight::Wedged(_) => None,
         }
     }
 }
@@ -33,7 +35,7 @@ impl fmt::Display for Sight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Sight::State(state) => state.fmt(f),
-            Sight::NotKnown(why) => write!(f, "not known ({why})"),
+            Sight::NotKnown(why) | Sight::Wedged(why) => write!(f, "not known ({why})"),
         }
     }
 }

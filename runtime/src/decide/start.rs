@@ -63,7 +63,9 @@ impl fmt::Display for Start {
 pub fn start(facts: &Facts, settings: &Settings) -> Decision<Start> {
     let state = match &facts.sight {
         Sight::State(state) => state,
-        Sight::NotKnown(why) => return Decision::new(Start::Wait, format!("the VM's state is not known: {why}")),
+        Sight::NotKnown(why) | Sight::Wedged(why) => {
+            return Decision::new(Start::Wait, format!("the VM's state is not known: {why}"));
+        }
     };
     let interactive = settings.kind.is_interactive() && !facts.force;
     match state.group() {

@@ -66,7 +66,9 @@ pub fn stop(facts: &Facts) -> Decision<Stop> {
 fn next(facts: &Facts) -> Decision<Stop> {
     let state = match &facts.sight {
         Sight::State(state) => state,
-        Sight::NotKnown(why) => return Decision::new(Stop::Wait, format!("the VM's state is not known: {why}")),
+        Sight::NotKnown(why) | Sight::Wedged(why) => {
+            return Decision::new(Stop::Wait, format!("the VM's state is not known: {why}"));
+        }
     };
     match state.group() {
         Group::Stuck => give(facts, Verb::PowerOff, format!("the VM is {state}: only a power-off helps")),

@@ -119,7 +119,7 @@ pub fn watch(facts: &Facts, settings: &Settings) -> Decision<Watch> {
     let state = match (&facts.sight, facts.evidence) {
         (_, Evidence::Crashed) if !facts.process => &State::Aborted,
         (Sight::State(state), _) => state,
-        (Sight::NotKnown(why), _) => {
+        (Sight::NotKnown(why) | Sight::Wedged(why), _) => {
             return Decision::new(Watch::Nothing, format!("the VM's state is not known: {why}"));
         }
     };

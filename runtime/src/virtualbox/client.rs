@@ -159,11 +159,18 @@ impl<'a> VirtualBox<'a> {
     /// All about one machine. Takes the machine's lock unless it is listed as running: a start or a settings change
     /// at the same time fails, and so may this. Prefer [`probe`](Self::probe) for the state.
     pub fn info(&self, vm: &Uuid) -> Result<Info, AskError> {
-        let args = ["showvminfo", &vm.to_string(), "--machinereadable"];
-        let info = self.read(&args, Some(*vm), DETAIL_DEADLINE, parse::info)?;
+        self.ask_info(vm, false)
+    }
+
+    /// `runs`: it is listed as running, so that a process of its own holds its lock. Else the question itself does, and
+    /// where it is killed VirtualBox takes the VM for crashed: `aborted`, or `aborted-saved`, for ever after.
+    fn ask_info(&self, vm: &Uuid, runs: bool) -> Result<Info, AskError> {
+        let call = self.call(&["showvminfo", &vm.to_string(), "--machinereadable"], DETAIL_DEADLINE);
+        let call = if runs { call } else { call.to_its_end() };
+        let info = self.read_call(&call, Some(*vm), parse::info)?;
         if info.uuid != *vm {
             let why = format!("the answer is about another VM, {}", info.uuid);
-            return Err(AskError::Unusable { call: self.call(&args, DETAIL_DEADLINE).shown(), why });
+            return Err(AskError::Unusable { call: call.shown(), why });
         }
         Ok(info)
     }
@@ -171,16 +178,17 @@ impl<'a> VirtualBox<'a> {
     /// The machine's state, asked in the way that disturbs nobody: first the list that takes no lock, the machine
     /// itself only when it is listed there or no start of it is under way.
     pub fn probe(&self, vm: &Uuid, start_under_way: bool) -> Result<Sighting, AskError> {
-        if !self.running()?.contains(vm) && start_under_way {
+        let runs = self.running()?.contains(vm);
+        if !runs && start_under_way {
             return Ok(Sighting::NotListed);
         }
-        Ok(Sighting::State(self.info(vm)?.state))
+        Ok(Sighting::State(self.ask_info(vm, runs)?.state))
     }
 
     /// Tells a running machine something. Success means that VirtualBox took the order; a guest may ignore a button.
     pub fn control(&self, vm: &Uuid, verb: Verb, deadline: Duration) -> Result<(), AskError> {
         let args = ["controlvm", &vm.to_string(), verb.word()];
-        self.ask(&args, Some(*vm), deadline).map(|_| ())
+        self.ask(&self.call(&args, deadline), Some(*vm)).map(|_| ())
     }
 
     /// The command line that runs the machine without a window, in the foreground.
@@ -210,14 +218,22 @@ impl<'a> VirtualBox<'a> {
         deadline: Duration,
         parse: fn(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, AskError> {
-        let output = self.ask(args, vm, deadline)?;
-        parse(&output.stdout).map_err(|why| AskError::unusable(self.call(args, deadline).shown(), &why))
+        self.read_call(&self.call(args, deadline), vm, parse)
     }
 
-    fn ask(&self, args: &[&str], vm: Option<Uuid>, deadline: Duration) -> Result<Output, AskError> {
-        let call = self.call(args, deadline);
-        let output = self.runner.run(&call)?;
-        match complaint(&call.shown(), vm, deadline, &output) {
+    fn read_call<T>(
+        &self,
+        call: &Call,
+        vm: Option<Uuid>,
+        parse: fn(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, AskError> {
+        let output = self.ask(call, vm)?;
+        parse(&output.stdout).map_err(|why| AskError::unusable(call.shown(), &why))
+    }
+
+    fn ask(&self, call: &Call, vm: Option<Uuid>) -> Result<Output, AskError> {
+        let output = self.runner.run(call)?;
+        match complaint(&call.shown(), vm, call.deadline, &output) {
             Some(error) => Err(error),
             None => Ok(output),
         }

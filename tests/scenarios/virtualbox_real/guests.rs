@@ -15,8 +15,8 @@ pub enum Guest {
     Obedient,
     /// Obeys nothing.
     Deaf,
-    /// Says on the first serial port for ever how old it is, `y` for its first five seconds and `o` from then on, and
-    /// obeys the power button.
+    /// Counts its age in the register CX, 18 a second, says a dot on the first serial port each time, and obeys the power
+    /// button.
     Talking,
     /// Faults beyond repair when the power button is pressed: VirtualBox's guru meditation.
     Fragile,
@@ -46,7 +46,7 @@ const SWITCH_OFF: &[u8] = &[
     0xb8, 0x00, 0x34, // mov ax, 5 << 10 | 1 << 13
     0xef, // out dx, ax
 ];
-/// The powered-on suspend is sleep type 1. The button's bit is cleared first, so that it sleeps once for each press.
+/// The lightest sleep is type 1; VirtualBox powers a VM off that goes to it. The button's bit is cleared first, so that it sleeps once for each press.
 const GO_TO_SLEEP: &[u8] = &[
     0xb8, 0x00, 0x02, // mov ax, 1 << 9
     0xef, // out dx, ax (PM1a_STS)
@@ -61,16 +61,13 @@ const FAULT: &[u8] = &[
     0x2e, 0x0f, 0x01, 0x1e, 0xf0, 0x7d, // lidt cs:[0x7df0]
     0xcc, // int3
 ];
-/// How many ticks the talking guest counts as its youth: five seconds.
-const YOUNG: &[u8] = &[
-    0xb9, 90, 0x00, // mov cx, 90
+const BE_BORN: &[u8] = &[
+    0x31, 0xc9, // xor cx, cx
 ];
-const SAY_AGE: &[u8] = &[
+const AGE_AND_TALK: &[u8] = &[
+    0x41, // inc cx
     0xba, 0xf8, 0x03, // mov dx, 0x3f8 (COM1)
-    0xb0, b'o', // mov al, 'o'
-    0xe3, 0x03, // jcxz past the next two
-    0x49, // dec cx
-    0xb0, b'y', // mov al, 'y'
+    0xb0, b'.', // mov al, '.'
     0xee, // out dx, al
 ];
 
@@ -83,7 +80,7 @@ impl Guest {
         match self {
             Guest::Obedient => on_button(&[], &[], POWER_BUTTON, SWITCH_OFF),
             Guest::Deaf => on_button(&[], &[], &[], &[]),
-            Guest::Talking => on_button(YOUNG, SAY_AGE, POWER_BUTTON, SWITCH_OFF),
+            Guest::Talking => on_button(BE_BORN, AGE_AND_TALK, POWER_BUTTON, SWITCH_OFF),
             Guest::Fragile => on_button(&[], &[], POWER_BUTTON, FAULT),
             Guest::Sleepy => on_button(&[], &[], SLEEP_BUTTON, GO_TO_SLEEP),
         }

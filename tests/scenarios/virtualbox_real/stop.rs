@@ -110,8 +110,8 @@ fn reset_lets_the_vm_run_on_and_the_next_start_watches_it() {
 
 #[test]
 #[ignore = "takes the real VirtualBox: cargo xtask test --tier virtualbox"]
-fn acpisleepbutton_probe() {
-    println!("{}", stopped(Guest::Sleepy, "acpisleepbutton", false));
+fn acpisleepbutton_has_the_guest_sleep_which_virtualbox_makes_a_power_off() {
+    assert_eq!(stopped(Guest::Sleepy, "acpisleepbutton", false), "powered off");
 }
 
 #[test]

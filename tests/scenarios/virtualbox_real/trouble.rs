@@ -87,6 +87,28 @@ fn a_hung_vm_hangs_neither_status_nor_its_monitor() {
     assert_eq!(vm.process(), process, "the VM was disturbed");
 }
 
+/// What a person or a script may do: VirtualBox neither saves a paused VM nor lets go of its session. It mends only
+/// when it hears nothing for some seconds, so no word to it from the tests either.
+fn wedge(vm: &Vm) -> i32 {
+    let process = vm.process();
+    vm.control("pause").expect_success();
+    signal(process, Signal::SIGTERM);
+    eventually("the process ends", SOON, || !vm.processes().contains(&process));
+    process
+}
+
+#[test]
+#[ignore = "takes the real VirtualBox: cargo xtask test --tier virtualbox"]
+fn a_stop_waits_for_a_session_that_a_signal_wedged() {
+    let world = World::new();
+    let vm = world.vm("web", Guest::Obedient);
+    vm.bring_up();
+    wedge(&vm);
+    vm.svcadm(&["disable"]);
+    world.host.wait_state(&vm.fmri, "disabled", Duration::from_secs(90)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(vm.state(), "powered off");
+}
+
 #[test]
 #[ignore = "takes the real VirtualBox: cargo xtask test --tier virtualbox"]
 fn a_session_that_a_signal_wedged_mends_and_the_vm_is_brought_back() {
@@ -94,12 +116,7 @@ fn a_session_that_a_signal_wedged_mends_and_the_vm_is_brought_back() {
     let vm = world.vm("web", Guest::Obedient);
     vm.set("restart_halted_vm", "boolean", "true");
     vm.bring_up();
-    let process = vm.process();
-    vm.control("pause").expect_success();
-    // What a person or a script may do: VirtualBox neither saves the VM nor lets go of its session.
-    signal(process, Signal::SIGTERM);
-    eventually("the process ends", SOON, || vm.processes() != [process]);
-    // No word to VirtualBox from here on: it mends only when it is left alone.
+    let process = wedge(&vm);
     let back = soon(Duration::from_secs(90), || vm.processes().iter().any(|pid| *pid != process));
     assert!(back, "it was not brought back; the log:\n{}", vm.log());
     vm.wait_state("running");

@@ -79,7 +79,7 @@ fn remove_others(folder: &Path) -> Result<(), LabError> {
 }
 
 fn debootstrap(folder: &Path, unfinished: &Path) -> Result<(), LabError> {
-    let mut command = namespaces::private_mounts();
+    let mut command = namespaces::outside();
     command
         .args(["debootstrap", "--variant=minbase", COMPONENTS, "--force-check-gpg"])
         .arg(format!("--keyring={KEYRING}"))

@@ -79,11 +79,9 @@ impl Site {
     }
 
     /// The laboratory, built first where there is none. `bootstrap`: what is missing on this host is installed.
+    ///
+    /// The caller has seen to it that nothing of [`prerequisites::of_running`] is missing.
     pub fn lab(self, bootstrap: bool) -> Result<Lab, LabError> {
-        let missing = prerequisites::of_running();
-        if !missing.is_empty() {
-            return Err(LabError::Missing(missing));
-        }
         if !self.is_built() {
             if bootstrap {
                 build::install_missing(&self.folder)?;

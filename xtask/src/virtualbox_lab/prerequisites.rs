@@ -49,7 +49,7 @@ pub fn of_running() -> Vec<Missing> {
     if !namespaces::allowed() {
         return vec![Missing::new(
             "mount, process and IPC namespaces",
-            "install util-linux for unshare(1), or leave the container: this one forbids them",
+            "install util-linux for unshare(1) and setpriv(1), or leave the container: this one forbids them",
         )];
     }
     Vec::new()

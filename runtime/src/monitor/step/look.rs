@@ -6,6 +6,7 @@ use super::{Action, Level, Look, Moment, Monitor, Phase, Request, within};
 use crate::decide::watch::{self, Evidence, NoKick, SmfState, Watch};
 use crate::decide::{Decision, Sight};
 use crate::settings::StopMethod;
+use crate::virtualbox::error::WEDGED_QUIET;
 use crate::virtualbox::{Group, Verb};
 
 /// A VM that dies within this time of its start makes the next restart wait longer.
@@ -26,6 +27,9 @@ impl Monitor {
             self.settle_from(now);
         }
         self.schedule(now);
+        if let Some(Sight::Wedged(_)) = sight {
+            self.wake = self.wake.max(now + WEDGED_QUIET);
+        }
         let sight = sight.unwrap_or_else(|| Sight::NotKnown("VirtualBox was not asked".to_string()));
         let facts = watch::Facts {
             smf,

@@ -135,6 +135,17 @@ fn a_locked_session_is_tried_again_and_a_wedged_one_is_left_in_peace_first() {
 }
 
 #[test]
+fn a_vm_whose_session_is_wedged_is_left_in_peace_however_often_it_is_polled() {
+    let settings = Settings { poll: secs(2), ..settings() };
+    let mut monitor = live(&settings);
+    let wedged = Look { sight: Some(Sight::Wedged("a signal".into())), ..look(&settings, "", false) };
+    for now in [10, 30, 50].map(secs) {
+        assert_eq!(acts(monitor.step(now, Event::Looked(wedged.clone()))), []);
+        assert!(monitor.next_wake() - now > secs(6), "asked again after {:?}", monitor.next_wake() - now);
+    }
+}
+
+#[test]
 fn a_lock_that_stays_ends_the_launch_at_its_deadline() {
     let mut monitor = Monitor::new(Mode::Launch, Settings { smf_start_timeout: Some(secs(20)), ..settings() });
     monitor.step(Moment::ZERO, Event::Begin);

@@ -46,6 +46,18 @@ fn a_machine_not_listed_may_be_in_any_state_and_is_asked() {
 }
 
 #[test]
+fn a_question_that_holds_the_machines_lock_is_never_cut_off() {
+    let asked = |list: &str| {
+        let runner = FakeRunner::new().on("list runningvms", says(list)).on(INFO, says(&in_state("poweroff")));
+        runner.client().probe(&uuid(WEB), false).unwrap();
+        runner.calls().iter().map(|call| call.to_its_end).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(""), [false, true]);
+    // A process of its own holds it; should that hang, the question would not end either.
+    assert_eq!(asked(&listed(&[("web", WEB)])), [false, false]);
+}
+
+#[test]
 fn without_the_list_nothing_else_is_asked() {
     let runner = FakeRunner::new().on("list runningvms", fails(1, "VBoxManage: error: x\n"));
     assert!(matches!(runner.client().probe(&uuid(WEB), false), Err(AskError::Other { .. })));

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::cargo;
 use crate::smf::render::{Variables, render_all};
-use crate::virtualbox_lab::{Lab, Site, USER};
+use crate::virtualbox_lab::{Lab, Site, USER, prerequisites};
 
 /// Where the tests' programs lie in the laboratory.
 const PROGRAMS: &str = "/opt/vboxsvc-tests";
@@ -25,6 +25,10 @@ pub struct Skipped(pub String);
 
 /// The laboratory; built first where `build` says so and it is missing.
 pub fn laboratory(workspace: &Path, build: bool, bootstrap: bool) -> Result<Lab, Skipped> {
+    let missing = prerequisites::of_running();
+    if !missing.is_empty() {
+        return Err(Skipped(prerequisites::told(&missing)));
+    }
     let folder = workspace.join("target/virtualbox-lab");
     let site = Site::open(&folder, &workspace.join("tests/virtualbox/launcher.c"));
     let site = site.map_err(|error| Skipped(error.to_string()))?;
