@@ -43,7 +43,9 @@ impl fmt::Display for Gui {
 pub fn gui(facts: &Facts) -> Decision<Gui> {
     let state = match &facts.sight {
         Sight::State(state) => state,
-        Sight::NotKnown(why) => return Decision::new(Gui::Wait, format!("the VM's state is not known: {why}")),
+        Sight::NotKnown(why) | Sight::Wedged(why) => {
+            return Decision::new(Gui::Wait, format!("the VM's state is not known: {why}"));
+        }
     };
     match state.group() {
         Group::Live | Group::Paused if facts.in_window => {
