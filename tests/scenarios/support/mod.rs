@@ -1,8 +1,8 @@
 //! What the scenarios about SMF share: a service whose methods are a small shell script that tests can steer. What
 //! those about VMs share is in `vm`.
 
-// Each scenario file is a crate of its own and uses a part of this.
-#![allow(dead_code)]
+// Each scenario file is a crate of its own and uses a part of this; clippy does not take it for a test.
+#![allow(dead_code, clippy::unwrap_used)]
 
 pub mod vm;
 
