@@ -156,7 +156,7 @@ fn a_file_of_another_user_is_not_trusted() {
 #[test]
 fn a_run_directory_that_is_none_is_an_error_that_names_it() {
     let scene = Scene::new(&[]);
-    let run = scene.host.root().join("run");
+    let run = scene.host.run_dir();
     fs::remove_dir_all(&run).unwrap();
     fs::write(&run, "").unwrap();
     scene.enable_to("maintenance");
@@ -172,7 +172,7 @@ fn a_run_directory_that_is_lost_while_the_monitor_runs_ends_the_next_restart_in_
     let scene = Scene::new(&[]);
     scene.enable();
     scene.wait_live(1);
-    fs::remove_dir_all(scene.host.root().join("run")).unwrap();
+    fs::remove_dir_all(scene.host.run_dir()).unwrap();
     scene.crash();
     scene.wait_service("maintenance");
     scene.expect_log("cannot make");

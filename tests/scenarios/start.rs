@@ -343,7 +343,8 @@ fn a_vm_that_does_not_come_up_fails_the_start_with_virtualboxs_own_words() {
         (PowerUp::DiskInUse, "Locking of attached media"),
         (PowerUp::NoDriver, "driver"),
         (PowerUp::TcpPortBusy, "VERR_NET_ADDRESS_IN_USE"),
-        (PowerUp::ExitsAtOnce(1), "it said nothing"),
+        (PowerUp::ExitsAtOnce(1), "exit status 1: it said nothing"),
+        (PowerUp::ExitsAtOnce(0), "it ended at once, without a word"),
     ] {
         let scene = Scene::new(&[]);
         scene.vbox.fault(Fault::new(Effect::PowerUp(how.clone())).on(&scene.uuid));

@@ -264,7 +264,7 @@ fn an_interrupted_startgui_leaves_no_nokick_file_and_the_vm_comes_back() {
 fn while_a_command_holds_the_monitor_off_it_does_not_ask_virtualbox() {
     let web = Web::online();
     let me = std::process::id();
-    fs::write(web.host.root().join("run/web.nokick"), format!("{me}\n")).unwrap();
+    fs::write(web.host.run_dir().join("web.nokick"), format!("{me}\n")).unwrap();
     let before = web.vbox.calls("showvminfo") + web.vbox.calls("list");
     for _ in 0..5 {
         web.host.vboxsvc(["--vm", "web", "refresh"]).expect_success();
@@ -325,7 +325,7 @@ fn a_window_closed_by_a_shutdown_leaves_no_wish_behind() {
 fn a_wish_left_from_another_time_is_not_heeded() {
     let web = Web::disabled();
     web.host.setprop(WEB, "vm/start_saved_vm", "boolean", "false");
-    fs::write(web.host.root().join("run/web.restart_saved_once"), "").unwrap();
+    fs::write(web.host.run_dir().join("web.restart_saved_once"), "").unwrap();
     web.host.run("svcadm", ["enable", WEB]).expect_success();
     web.host.wait_state(WEB, "online", SOON).unwrap();
     web.host.vboxsvc(["--vm", "web", "save"]).expect_success();

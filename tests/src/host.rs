@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 pub use command::Ran;
@@ -78,7 +79,9 @@ impl Host {
         for directory in ["lib/svc/manifest/site", "var/svc/manifest/site", "var/svc/log"] {
             fs::create_dir_all(root.join(directory))?;
         }
-        fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
+        for open in ["tmp", "run"] {
+            fs::set_permissions(root.join(open), Permissions::from_mode(0o1777))?;
+        }
         for name in names() {
             symlink(simhost_exe(), root.join("bin").join(name))?;
         }
@@ -210,7 +213,21 @@ impl Host {
         let run = self.root.join("run");
         let _ = fs::remove_dir_all(&run);
         fs::create_dir_all(&run).expect("an empty run directory");
+        fs::set_permissions(&run, Permissions::from_mode(0o1777)).expect("a run directory for all users");
         self.boot().expect("a booted host");
+    }
+
+    /// The folder of the caller's run files; made as `vboxsvc` would where it is missing.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn run_dir(&self) -> PathBuf {
+        let own = self.root.join("run").join(geteuid().to_string());
+        if !own.exists() {
+            fs::create_dir(&own).expect("a folder for run files");
+            fs::set_permissions(&own, Permissions::from_mode(0o700)).expect("a private folder");
+        }
+        own
     }
 
     /// Loses power: nothing is stopped in an orderly way.

@@ -52,12 +52,13 @@ pub struct RunDir {
 
 impl RunDir {
     /// Opens the folder for this user, making it where it is missing. `place`, where given, is used instead of the
-    /// usual ones and held to the same rules.
+    /// usual ones: a folder that is there, in which each user has one of his own, named by his number.
     pub fn open(user: &Identity, place: Option<&Path>, host: &Host) -> Result<RunDir, RunDirError> {
         let path = match place {
-            Some(path) => {
-                make_private(path)?;
-                path.to_path_buf()
+            Some(place) => {
+                let path = place.join(user.uid.to_string());
+                make_private(&path)?;
+                path
             }
             None => usual_place(user, host)?,
         };
@@ -299,6 +300,11 @@ mod tests {
         Host { node: "node".into(), zone: "global".into() }
     }
 
+    /// The folder of the user who runs the test.
+    fn own(place: &Path) -> PathBuf {
+        place.join(Identity::current().unwrap().uid.to_string())
+    }
+
     fn run_dir(place: &Path) -> Result<RunDir, RunDirError> {
         RunDir::open(&Identity::current().unwrap(), Some(place), &host())
     }
@@ -306,24 +312,23 @@ mod tests {
     #[test]
     fn a_missing_folder_is_made_closed_to_others() {
         let tmp = tempfile::tempdir().unwrap();
-        let place = tmp.path().join("run");
-        run_dir(&place).unwrap();
-        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o700);
+        run_dir(tmp.path()).unwrap();
+        assert_eq!(fs::metadata(own(tmp.path())).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]
     fn a_folder_others_can_write_is_refused() {
         let tmp = tempfile::tempdir().unwrap();
-        fs::set_permissions(tmp.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::create_dir(own(tmp.path())).unwrap();
+        fs::set_permissions(own(tmp.path()), fs::Permissions::from_mode(0o777)).unwrap();
         assert!(matches!(run_dir(tmp.path()), Err(RunDirError::Open { .. })));
     }
 
     #[test]
     fn a_link_in_place_of_the_folder_is_refused() {
         let tmp = tempfile::tempdir().unwrap();
-        let place = tmp.path().join("run");
-        symlink(tmp.path(), &place).unwrap();
-        assert!(matches!(run_dir(&place), Err(RunDirError::WrongKind { .. })));
+        symlink(tmp.path(), own(tmp.path())).unwrap();
+        assert!(matches!(run_dir(tmp.path()), Err(RunDirError::WrongKind { .. })));
     }
 
     #[test]
@@ -331,7 +336,7 @@ mod tests {
         let tmp = tempfile::tempdir().unwrap();
         let victim = tmp.path().join("victim");
         fs::write(&victim, "precious").unwrap();
-        let dir = run_dir(&tmp.path().join("run")).unwrap();
+        let dir = run_dir(tmp.path()).unwrap();
         symlink(&victim, dir.path().join("web.pid")).unwrap();
         let file = dir.file("web.pid", None).unwrap();
         assert!(matches!(file.write("1", false), Err(RunDirError::WrongKind { .. })));
@@ -344,7 +349,7 @@ mod tests {
     #[test]
     fn a_fifo_or_a_folder_in_place_of_a_file_is_refused_at_once() {
         let tmp = tempfile::tempdir().unwrap();
-        let dir = run_dir(&tmp.path().join("run")).unwrap();
+        let dir = run_dir(tmp.path()).unwrap();
         nix::unistd::mkfifo(&dir.path().join("web.block"), PRIVATE).unwrap();
         fs::create_dir(dir.path().join("web.pid")).unwrap();
         for name in ["web.block", "web.pid"] {
@@ -357,7 +362,7 @@ mod tests {
     #[test]
     fn a_file_of_another_owner_is_not_trusted() {
         let tmp = tempfile::tempdir().unwrap();
-        let mut dir = run_dir(&tmp.path().join("run")).unwrap();
+        let mut dir = run_dir(tmp.path()).unwrap();
         fs::write(dir.path().join("web.block"), "1").unwrap();
         dir.owner = dir.owner.wrapping_add(1); // as if the file were somebody else's
         assert!(matches!(dir.file("web.block", None).unwrap().read(), Err(RunDirError::Squatted { .. })));
@@ -366,7 +371,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_a_shorter_text_replaces_a_longer_one() {
         let tmp = tempfile::tempdir().unwrap();
-        let file = run_dir(&tmp.path().join("run")).unwrap().file("web.nokick", None).unwrap();
+        let file = run_dir(tmp.path()).unwrap().file("web.nokick", None).unwrap();
         assert_eq!(file.read().unwrap(), None);
         assert!(file.write("a longer text", true).unwrap());
         assert!(!file.write("another", true).unwrap(), "an exclusive write must not replace a file");
@@ -380,7 +385,7 @@ mod tests {
     #[test]
     fn a_lock_excludes_a_second_one_until_it_is_dropped() {
         let tmp = tempfile::tempdir().unwrap();
-        let file = run_dir(&tmp.path().join("run")).unwrap().file("web.pid", None).unwrap();
+        let file = run_dir(tmp.path()).unwrap().file("web.pid", None).unwrap();
         assert!(!file.is_locked().unwrap());
         let lock = file.lock().unwrap().unwrap();
         assert!(file.is_locked().unwrap());
@@ -392,7 +397,7 @@ mod tests {
     #[test]
     fn a_path_of_the_administrators_choice_is_held_to_the_same_rules() {
         let tmp = tempfile::tempdir().unwrap();
-        let dir = run_dir(&tmp.path().join("run")).unwrap();
+        let dir = run_dir(tmp.path()).unwrap();
         let chosen = tmp.path().join("own name");
         let file = dir.file("web.pid", Some(&chosen)).unwrap();
         file.write("1", false).unwrap();

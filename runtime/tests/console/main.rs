@@ -275,7 +275,7 @@ fn a_stale_record_ends_nobody() {
     let host = Host::with_console();
     let mut innocent = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
     // As a sercon that was killed leaves it, its pid given to another process since.
-    std::fs::write(host.path("run/web.sercon"), format!("{} 1 0\n", innocent.id())).unwrap();
+    std::fs::write(host.own_run_file("web.sercon"), format!("{} 1 0\n", innocent.id())).unwrap();
     assert_eq!(host.run(&["sercon-break"]).0, Some(1));
     assert_eq!(innocent.try_wait().unwrap(), None, "an innocent process was ended");
     innocent.kill().unwrap();

@@ -66,6 +66,14 @@ impl Host {
         host
     }
 
+    /// A run file of the user who runs the test.
+    pub fn own_run_file(&self, name: &str) -> PathBuf {
+        let folder = self.path("run").join(nix::unistd::Uid::effective().to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        folder.join(name)
+    }
+
     fn new() -> Host {
         let host = Host { dir: tempfile::tempdir().unwrap() };
         for folder in ["bin", "run"] {

@@ -80,7 +80,7 @@ impl Web {
 
     /// Waits until the monitor has the VM again and knows it.
     pub fn wait_for_headless(&self) {
-        let notes = self.host.root().join("run/web.notes");
+        let notes = self.host.run_dir().join("web.notes");
         self.eventually("the VM runs headless", || {
             let is_up = self.vbox.state(&self.uuid) == "running" && self.program().as_deref() == Some("VBoxHeadless");
             is_up && fs::read_to_string(&notes).is_ok_and(|notes| notes.contains("\"launching\":false"))
@@ -95,11 +95,11 @@ impl Web {
     }
 
     pub fn nokick(&self) -> bool {
-        self.host.root().join("run/web.nokick").exists()
+        self.host.run_dir().join("web.nokick").exists()
     }
 
     pub fn restart_once(&self) -> bool {
-        self.host.root().join("run/web.restart_saved_once").exists()
+        self.host.run_dir().join("web.restart_saved_once").exists()
     }
 
     #[track_caller]

@@ -184,7 +184,7 @@ impl Scene {
 
     /// A file of the run directory.
     pub fn run_file(&self, kind: &str) -> PathBuf {
-        self.host.root().join("run").join(format!("web.{kind}"))
+        self.host.run_dir().join(format!("web.{kind}"))
     }
 
     /// The monitor's pid as its pid file has it.
