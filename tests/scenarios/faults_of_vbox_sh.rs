@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use simhost::vbox::{Effect, Fault, Guest, PowerUp, Spec, What};
 use support::eventually;
-use support::vm::{Scene, WEB, is_alive};
+use support::vm::{Scene, WEB, at_once, is_alive};
 
 #[test]
 fn fault_01_save_leaves_no_nokick_file_and_the_monitor_its_ears() {
@@ -27,10 +27,11 @@ fn fault_01_save_leaves_no_nokick_file_and_the_monitor_its_ears() {
 }
 
 /// A process that looks like one of VirtualBox's to a search for parts of words.
-fn decoy(scene: &Scene, name: &str, args: &[&str]) -> std::process::Child {
+fn decoy(scene: &Scene, name: &str, args: &[&str]) -> Command {
     let mut command = Command::new("/bin/sh");
     command.arg0(scene.host.bin().join(name)).args(["-c", "read line"]).args(args);
-    command.stdin(Stdio::piped()).spawn().unwrap()
+    command.stdin(Stdio::piped());
+    command
 }
 
 #[test]
@@ -38,9 +39,9 @@ fn fault_02_no_other_process_is_taken_for_the_vms_own() {
     let scene = Scene::of(Spec { guest: Guest::Deaf, ..Spec::named("web") }, &[]);
     let other = scene.vbox.create_vm("web2");
     scene.manage(&["startvm", &other, "--type", "headless"]).expect_success();
-    let mut editor = decoy(&scene, "vi", &["VBoxHeadless", "--startvm", &scene.uuid]);
-    let mut web2 = decoy(&scene, "VBoxHeadless", &["--startvm", "web2"]);
-    let mut longer = decoy(&scene, "VBoxHeadless", &["--startvm", &format!("{}0", scene.uuid)]);
+    let mut editor = decoy(&scene, "vi", &["VBoxHeadless", "--startvm", &scene.uuid]).spawn().unwrap();
+    let mut web2 = decoy(&scene, "VBoxHeadless", &["--startvm", "web2"]).spawn().unwrap();
+    let mut longer = decoy(&scene, "VBoxHeadless", &["--startvm", &format!("{}0", scene.uuid)]).spawn().unwrap();
     scene.enable();
     let status: serde_json::Value = serde_json::from_str(&scene.run("status --json").stdout).unwrap();
     assert_eq!(status["vm_processes"], serde_json::json!([scene.live_pid()]));
@@ -71,7 +72,7 @@ fn fault_03_a_running_vm_is_not_lost_for_start_saved_vm_and_a_forced_start_force
 
 #[test]
 fn fault_04_a_stop_timeout_of_0_waits_for_ever() {
-    for words in ["stop", "poweroff", "reboot", "poweroff -t 0"] {
+    at_once(["stop", "poweroff", "reboot", "poweroff -t 0"], |words| {
         let scene = Scene::of(
             Spec { guest: Guest::Deaf, ..Spec::named("web") },
             &[("stop_method", "acpipowerbutton"), ("stop_timeout", "0")],
@@ -86,7 +87,7 @@ fn fault_04_a_stop_timeout_of_0_waits_for_ever() {
         scene.vbox.guest_power_off(&scene.uuid);
         assert_eq!(command.code(), 0, "{words}");
         assert_eq!(scene.state(), if words == "reboot" { "running" } else { "poweroff" });
-    }
+    });
 }
 
 #[test]
@@ -130,22 +131,25 @@ fn fault_06_values_arrive_as_they_were_set() {
 
 #[test]
 fn fault_08_a_stop_waits_for_what_is_under_way_and_never_says_0_of_a_vm_that_is_up() {
-    for (fault, word, end) in [
-        (Effect::StartTakes(Duration::from_secs(2)), "starting", "saved"),
-        (Effect::SaveTakes(Duration::from_secs(2)), "saving", "saved"),
-    ] {
-        let scene = Scene::new(&[]);
-        scene.vbox.fault(Fault::new(fault).on(&scene.uuid).times(1));
-        let _call = if word == "starting" {
-            scene.spawn_manage(&["startvm", &scene.uuid, "--type", "headless"])
-        } else {
-            scene.start_outside();
-            scene.spawn_manage(&["controlvm", &scene.uuid, "savestate"])
-        };
-        scene.wait_vm(word);
-        assert_eq!(scene.run("stop").code, 0, "{word}");
-        assert_eq!((scene.state().as_str(), scene.pid()), (end, None), "{word}");
-    }
+    at_once(
+        [
+            (Effect::StartTakes(Duration::from_secs(2)), "starting", "saved"),
+            (Effect::SaveTakes(Duration::from_secs(2)), "saving", "saved"),
+        ],
+        |(fault, word, end)| {
+            let scene = Scene::new(&[]);
+            scene.vbox.fault(Fault::new(fault).on(&scene.uuid).times(1));
+            let _call = if word == "starting" {
+                scene.spawn_manage(&["startvm", &scene.uuid, "--type", "headless"])
+            } else {
+                scene.start_outside();
+                scene.spawn_manage(&["controlvm", &scene.uuid, "savestate"])
+            };
+            scene.wait_vm(word);
+            assert_eq!(scene.run("stop").code, 0, "{word}");
+            assert_eq!((scene.state().as_str(), scene.pid()), (end, None), "{word}");
+        },
+    );
     let stopping = Scene::new(&[("stop_timeout", "2")]);
     stopping.start_outside();
     stopping.vbox.fault(Fault::new(Effect::PowerOffHangs).on(&stopping.uuid));
@@ -188,7 +192,7 @@ fn fault_10_a_start_whose_vm_does_not_come_up_is_no_success() {
 
 #[test]
 fn fault_11_an_interactive_or_dual_boot_vm_does_not_inherit_what_the_service_says() {
-    for (kind, orders) in [("is_interactive", "savestate"), ("is_dualboot", "acpipowerbutton")] {
+    at_once([("is_interactive", "savestate"), ("is_dualboot", "acpipowerbutton")], |(kind, orders)| {
         let scene = Scene::new(&[(kind, "true")]);
         assert_eq!(scene.host.property(WEB, "vm", "start_halted_vm").as_deref(), Some("true"), "of the service");
         scene.enable();
@@ -199,7 +203,7 @@ fn fault_11_an_interactive_or_dual_boot_vm_does_not_inherit_what_the_service_say
         scene.wait_service("online");
         assert_eq!(scene.orders(), [orders], "{kind}");
         assert_eq!(scene.starts(), 1, "{kind}");
-    }
+    });
 }
 
 #[test]
@@ -233,15 +237,15 @@ fn fault_13_a_refused_request_leaves_a_watched_service() {
 
 #[test]
 fn fault_14_kicker_restart_overrides_all_of_the_restart_settings() {
-    for word in ["none", "no", "off", "FALSE"] {
+    at_once(["none", "no", "off", "FALSE"], |word| {
         let scene = Scene::new(&[("kicker_restart", word)]);
         scene.enable();
         scene.wait_live(1);
         scene.crash();
         scene.wait_log("vm/kicker_restart forbids to bring it back");
         assert_eq!(scene.service(), "online", "{word}");
-    }
-    for word in ["all", "On", "true"] {
+    });
+    at_once(["all", "On", "true"], |word| {
         let scene = Scene::new(&[("kicker_restart", word), ("kicker_freq", "1")]);
         scene.enable();
         scene.wait_live(1);
@@ -250,7 +254,7 @@ fn fault_14_kicker_restart_overrides_all_of_the_restart_settings() {
         scene.vbox.guru(&scene.uuid);
         scene.wait_live(2);
         assert_eq!(scene.orders(), ["resume", "poweroff"], "{word}");
-    }
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use simhost::vbox::{Effect, Fault, Guest, Spec};
 use support::eventually;
-use support::vm::{Scene, WEB, is_alive};
+use support::vm::{Scene, WEB, at_once, is_alive};
 
 /// A VM whose check is due at once and every second; `body` is its script.
 fn checked(body: &str, properties: &[(&str, &str)]) -> Scene {
@@ -32,7 +32,7 @@ fn pid_in(scene: &Scene, file: &str) -> i32 {
     let path = scene.host.root().join(file);
     let read = || fs::read_to_string(&path).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok());
     eventually("the check notes its child", || read().is_some());
-    read().unwrap()
+    read().expect("it was there a moment ago")
 }
 
 #[test]
@@ -89,11 +89,11 @@ fn a_reboot_that_fails_asks_for_maintenance() {
 
 #[test]
 fn the_check_may_ask_for_maintenance_with_or_without_stopping_the_vm() {
-    for (stops, word) in [("false", "running"), ("true", "saved")] {
+    at_once([("false", "running"), ("true", "saved")], |(stops, word)| {
         let scene = checked("exit 3", &[("maintenance_stops_vm", stops)]);
         scene.enable_to("maintenance");
         assert_eq!(scene.state(), word, "maintenance_stops_vm={stops}");
-    }
+    });
 }
 
 #[test]
@@ -165,19 +165,19 @@ fn by_hand_the_check_exits_as_the_settings_read_its_code() {
 
 #[test]
 fn a_start_that_waits_for_its_timeout_returns_only_then() {
-    for policy in ["timeout", "delay", "wait"] {
+    at_once(["timeout", "delay", "wait"], |policy| {
         let scene = Scene::new(&[("start_wait_policy", policy)]);
         scene.set_method_timeout("start", 8);
         let began = Instant::now();
         scene.enable();
         assert!(began.elapsed() >= Duration::from_millis(3900), "{policy}: {:?}", began.elapsed());
         assert_eq!(scene.state(), "running");
-    }
+    });
 }
 
 #[test]
 fn a_start_that_waits_for_the_check_returns_when_it_is_okay() {
-    for policy in ["hook", "vmsvccheck", "hook_strict"] {
+    at_once(["hook", "vmsvccheck", "hook_strict"], |policy| {
         let scene = checked(
             "echo x >>$R/runs; [ $(wc -l <$R/runs) -gt 1 ]",
             &[("start_wait_policy", policy), ("kicker_vmsvccheck_startdelay", "300")],
@@ -185,7 +185,7 @@ fn a_start_that_waits_for_the_check_returns_when_it_is_okay() {
         scene.enable();
         assert_eq!((scene.state().as_str(), runs(&scene)), ("running", 2), "{policy}");
         scene.expect_log("the check inside the VM is okay");
-    }
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use simhost::vbox::{Effect, Fault};
 use support::eventually;
-use support::vm::{Scene, is_alive, kill};
+use support::vm::{Scene, at_once, is_alive, kill};
 
 #[test]
 fn crashes_over_the_limit_end_in_maintenance() {
@@ -51,27 +51,30 @@ fn an_aborted_vm_that_is_not_to_be_restarted_means_maintenance() {
 
 #[test]
 fn a_guest_that_powers_itself_off_is_treated_as_the_settings_say() {
-    for (restart, start, offline_is_maint, service) in [
-        ("true", "true", "false", "online"),
-        ("false", "true", "false", "disabled"),
-        ("false", "true", "true", "maintenance"),
-    ] {
-        let scene = Scene::new(&[
-            ("restart_halted_vm", restart),
-            ("start_halted_vm", start),
-            ("offline_is_maint", offline_is_maint),
-        ]);
-        scene.enable();
-        let old = scene.live_pid();
-        scene.vbox.guest_power_off(&scene.uuid);
-        if restart == "true" {
-            scene.wait_new_process(old);
-            scene.wait_vm("running");
-        }
-        scene.wait_service(service);
-        assert_eq!(scene.starts(), if restart == "true" { 2 } else { 1 });
-        assert!(scene.orders().is_empty());
-    }
+    at_once(
+        [
+            ("true", "true", "false", "online"),
+            ("false", "true", "false", "disabled"),
+            ("false", "true", "true", "maintenance"),
+        ],
+        |(restart, start, offline_is_maint, service)| {
+            let scene = Scene::new(&[
+                ("restart_halted_vm", restart),
+                ("start_halted_vm", start),
+                ("offline_is_maint", offline_is_maint),
+            ]);
+            scene.enable();
+            let old = scene.live_pid();
+            scene.vbox.guest_power_off(&scene.uuid);
+            if restart == "true" {
+                scene.wait_new_process(old);
+                scene.wait_vm("running");
+            }
+            scene.wait_service(service);
+            assert_eq!(scene.starts(), if restart == "true" { 2 } else { 1 });
+            assert!(scene.orders().is_empty());
+        },
+    );
 }
 
 #[test]
@@ -86,18 +89,19 @@ fn a_guest_that_powers_itself_off_is_left_off_where_no_setting_wants_it() {
 
 #[test]
 fn a_vm_that_its_user_saved_is_treated_as_the_settings_say() {
-    for (restart, start, service, starts) in
-        [("true", "true", "online", 2), ("false", "true", "disabled", 1), ("false", "false", "online", 1)]
-    {
-        let scene = Scene::new(&[("restart_saved_vm", restart), ("start_saved_vm", start)]);
-        scene.enable();
-        scene.manage(&["controlvm", &scene.uuid, "savestate"]).expect_success();
-        eventually("the VM is where it belongs", || scene.starts() == starts && scene.service() == service);
-        if (restart, start) == ("false", "false") {
-            scene.wait_log("neither vm/restart_saved_vm nor vm/start_saved_vm is true");
-        }
-        scene.wait_vm(if restart == "true" { "running" } else { "saved" });
-    }
+    at_once(
+        [("true", "true", "online", 2), ("false", "true", "disabled", 1), ("false", "false", "online", 1)],
+        |(restart, start, service, starts)| {
+            let scene = Scene::new(&[("restart_saved_vm", restart), ("start_saved_vm", start)]);
+            scene.enable();
+            scene.manage(&["controlvm", &scene.uuid, "savestate"]).expect_success();
+            eventually("the VM is where it belongs", || scene.starts() == starts && scene.service() == service);
+            if (restart, start) == ("false", "false") {
+                scene.wait_log("neither vm/restart_saved_vm nor vm/start_saved_vm is true");
+            }
+            scene.wait_vm(if restart == "true" { "running" } else { "saved" });
+        },
+    );
 }
 
 #[test]
@@ -117,46 +121,52 @@ fn the_restart_once_file_brings_a_saved_vm_back_once_even_where_restarts_are_for
 
 #[test]
 fn a_paused_vm_is_ignored_or_resumed_or_taken_offline() {
-    for (settings, word, service) in [
-        (&[("ignore_paused_vm", "true"), ("restart_paused_vm", "true")][..], "paused", "online"),
-        (&[("ignore_paused_vm", "false"), ("restart_paused_vm", "true")], "running", "online"),
-        (&[("ignore_paused_vm", "false"), ("restart_paused_vm", "false")], "saved", "disabled"),
-        (&[("kicker_restart", "all")], "running", "online"),
-        (&[("ignore_paused_vm", "false"), ("kicker_restart", "none")], "paused", "online"),
-    ] {
-        let scene = Scene::new(&[&[("kicker_freq", "1")], settings].concat());
-        scene.enable();
-        let pid = scene.pid();
-        scene.vbox.guest_pause(&scene.uuid);
-        scene.wait_log("the VM is paused");
-        scene.wait_service(service);
-        scene.wait_vm(word);
-        if service == "online" {
-            assert_eq!(scene.pid(), pid, "{settings:?}");
-        }
-    }
+    at_once(
+        [
+            (&[("ignore_paused_vm", "true"), ("restart_paused_vm", "true")][..], "paused", "online"),
+            (&[("ignore_paused_vm", "false"), ("restart_paused_vm", "true")], "running", "online"),
+            (&[("ignore_paused_vm", "false"), ("restart_paused_vm", "false")], "saved", "disabled"),
+            (&[("kicker_restart", "all")], "running", "online"),
+            (&[("ignore_paused_vm", "false"), ("kicker_restart", "none")], "paused", "online"),
+        ],
+        |(settings, word, service)| {
+            let scene = Scene::new(&[&[("kicker_freq", "1")], settings].concat());
+            scene.enable();
+            let pid = scene.pid();
+            scene.vbox.guest_pause(&scene.uuid);
+            scene.wait_log("the VM is paused");
+            scene.wait_service(service);
+            scene.wait_vm(word);
+            if service == "online" {
+                assert_eq!(scene.pid(), pid, "{settings:?}");
+            }
+        },
+    );
 }
 
 #[test]
 fn a_stuck_vm_is_powered_off_and_started_or_left_or_taken_offline() {
-    for (settings, service, starts) in [
-        (&[("restart_stuck_vm", "true")][..], "online", 2),
-        (&[("restart_stuck_vm", "false"), ("start_stuck_vm", "true")], "disabled", 1),
-        (&[("restart_stuck_vm", "false"), ("start_stuck_vm", "false")], "online", 1),
-        (&[("kicker_restart", "all")], "online", 2),
-        (&[("kicker_restart", "none"), ("restart_stuck_vm", "true")], "online", 1),
-    ] {
-        let scene = Scene::new(&[&[("kicker_freq", "1")], settings].concat());
-        scene.enable();
-        scene.vbox.guru(&scene.uuid);
-        scene.wait_log("the VM is gurumeditation");
-        eventually("the VM is where it belongs", || scene.starts() == starts && scene.service() == service);
-        match (service, starts) {
-            ("online", 2) => scene.wait_vm("running"),
-            ("online", _) => assert_eq!(scene.state(), "gurumeditation"),
-            _ => scene.wait_vm("poweroff"),
-        }
-    }
+    at_once(
+        [
+            (&[("restart_stuck_vm", "true")][..], "online", 2),
+            (&[("restart_stuck_vm", "false"), ("start_stuck_vm", "true")], "disabled", 1),
+            (&[("restart_stuck_vm", "false"), ("start_stuck_vm", "false")], "online", 1),
+            (&[("kicker_restart", "all")], "online", 2),
+            (&[("kicker_restart", "none"), ("restart_stuck_vm", "true")], "online", 1),
+        ],
+        |(settings, service, starts)| {
+            let scene = Scene::new(&[&[("kicker_freq", "1")], settings].concat());
+            scene.enable();
+            scene.vbox.guru(&scene.uuid);
+            scene.wait_log("the VM is gurumeditation");
+            eventually("the VM is where it belongs", || scene.starts() == starts && scene.service() == service);
+            match (service, starts) {
+                ("online", 2) => scene.wait_vm("running"),
+                ("online", _) => assert_eq!(scene.state(), "gurumeditation"),
+                _ => scene.wait_vm("poweroff"),
+            }
+        },
+    );
 }
 
 #[test]
@@ -212,7 +222,7 @@ fn unknown_words_never_take_the_vm_offline_where_the_limit_is_negative() {
 #[test]
 fn virtualbox_losing_the_vm_is_an_abort_and_the_next_copy_waits_for_the_old_ones_end() {
     // Its process exits 0 where VBoxSVC was asked to end.
-    for (signal, attached) in [(9, false), (15, false), (15, true)] {
+    at_once([(9, false), (15, false), (15, true)], |(signal, attached)| {
         let scene = Scene::new(&[]);
         scene.enable();
         let old = scene.live_pid();
@@ -226,7 +236,7 @@ fn virtualbox_losing_the_vm_is_an_abort_and_the_next_copy_waits_for_the_old_ones
         scene.wait_live(2);
         scene.expect_log("VirtualBox's server had lost it");
         assert_eq!((scene.service().as_str(), scene.starts()), ("online", 2));
-    }
+    });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::{User, geteuid};
 use simhost::vbox::{Guest, Spec};
 use support::eventually;
-use support::vm::{Scene, WEB};
+use support::vm::{Scene, WEB, at_once};
 
 #[test]
 fn a_refresh_is_acted_on_at_once() {
@@ -142,7 +142,7 @@ fn a_command_at_work_keeps_the_monitor_off_until_it_is_done() {
 
 #[test]
 fn an_administrators_nokick_file_holds_until_he_removes_it() {
-    for text in ["", "keep off, maintenance work\n"] {
+    at_once(["", "keep off, maintenance work\n"], |text| {
         let scene = Scene::new(&[("kicker_freq", "1"), ("kicker_debug", "true")]);
         scene.enable();
         scene.wait_live(1);
@@ -157,7 +157,7 @@ fn an_administrators_nokick_file_holds_until_he_removes_it() {
         assert_eq!(scene.starts(), 1);
         fs::remove_file(scene.run_file("nokick")).unwrap();
         scene.wait_live(2);
-    }
+    });
 }
 
 #[test]

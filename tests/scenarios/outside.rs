@@ -10,31 +10,34 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use simhost::vbox::{Effect, Fault};
 use support::eventually;
-use support::vm::{Scene, WEB, is_alive, kill};
+use support::vm::{Scene, WEB, at_once, is_alive, kill};
 
 #[test]
 fn passing_faults_of_virtualbox_neither_fail_a_start_nor_a_stop() {
     let text = || "VBoxManage: error: Failed to create the VirtualBox object!\n".to_string();
-    for (what, fault) in [
-        ("slow", Fault::new(Effect::Slow(Duration::from_millis(700)))),
-        ("noisy", Fault::new(Effect::Noise)),
-        ("crashing", Fault::new(Effect::Crash(11)).times(2)),
-        ("cut off", Fault::new(Effect::CutOff { lines: 4 }).verb("showvminfo").times(2)),
-        ("cut off before the first line", Fault::new(Effect::CutOff { lines: 0 }).times(2)),
-        ("without a server", Fault::new(Effect::NoServer).times(3)),
-        ("without a server, in other words", Fault::new(Effect::Fail { exit: 1, stderr: text() }).times(2)),
-        ("a list that stalls", Fault::new(Effect::Slow(Duration::from_secs(10))).verb("list").times(1)),
-        ("a list that hangs", Fault::new(Effect::Hang).verb("list").times(2)),
-    ] {
-        let scene = Scene::new(&[]);
-        scene.vbox.fault(fault.clone());
-        scene.enable();
-        assert_eq!(scene.state(), "running", "{what}");
-        scene.vbox.clear_faults();
-        scene.vbox.fault(fault);
-        scene.disable();
-        assert_eq!((scene.state().as_str(), scene.pid(), scene.starts()), ("saved", None, 1), "{what}");
-    }
+    at_once(
+        [
+            ("slow", Fault::new(Effect::Slow(Duration::from_millis(700)))),
+            ("noisy", Fault::new(Effect::Noise)),
+            ("crashing", Fault::new(Effect::Crash(11)).times(2)),
+            ("cut off", Fault::new(Effect::CutOff { lines: 4 }).verb("showvminfo").times(2)),
+            ("cut off before the first line", Fault::new(Effect::CutOff { lines: 0 }).times(2)),
+            ("without a server", Fault::new(Effect::NoServer).times(3)),
+            ("without a server, in other words", Fault::new(Effect::Fail { exit: 1, stderr: text() }).times(2)),
+            ("a list that stalls", Fault::new(Effect::Slow(Duration::from_secs(10))).verb("list").times(1)),
+            ("a list that hangs", Fault::new(Effect::Hang).verb("list").times(2)),
+        ],
+        |(what, fault)| {
+            let scene = Scene::new(&[]);
+            scene.vbox.fault(fault.clone());
+            scene.enable();
+            assert_eq!(scene.state(), "running", "{what}");
+            scene.vbox.clear_faults();
+            scene.vbox.fault(fault);
+            scene.disable();
+            assert_eq!((scene.state().as_str(), scene.pid(), scene.starts()), ("saved", None, 1), "{what}");
+        },
+    );
 }
 
 #[test]
@@ -56,27 +59,30 @@ fn a_virtualbox_that_hangs_for_ever_fails_start_and_stop_in_time() {
 
 #[test]
 fn a_healthy_vm_is_left_alone_while_virtualbox_fails() {
-    for fault in [
-        Effect::Fail { exit: 1, stderr: "VBoxManage: error: something new\n".into() },
-        Effect::NoServer,
-        Effect::Crash(11),
-        Effect::CutOff { lines: 0 },
-    ] {
-        let scene = Scene::new(&[("kicker_freq", "1"), ("offline_unknown_state_maxcount", "1")]);
-        scene.enable();
-        scene.wait_live(1);
-        let pid = scene.pid();
-        scene.vbox.fault(Fault::new(fault.clone()));
-        let looks = scene.vbox.calls("list runningvms");
-        eventually("it was asked often", || scene.vbox.calls("list runningvms") > looks + 4);
-        let status = scene.run("status");
-        assert_eq!(status.code, 126, "{status:?}");
-        assert!(status.stdout.contains("remark"), "{status:?}");
-        assert_eq!((scene.service().as_str(), scene.pid(), scene.orders().len()), ("online", pid, 0), "{fault:?}");
-        scene.vbox.clear_faults();
-        scene.disable();
-        assert_eq!(scene.state(), "saved");
-    }
+    at_once(
+        [
+            Effect::Fail { exit: 1, stderr: "VBoxManage: error: something new\n".into() },
+            Effect::NoServer,
+            Effect::Crash(11),
+            Effect::CutOff { lines: 0 },
+        ],
+        |fault| {
+            let scene = Scene::new(&[("kicker_freq", "1"), ("offline_unknown_state_maxcount", "1")]);
+            scene.enable();
+            scene.wait_live(1);
+            let pid = scene.pid();
+            scene.vbox.fault(Fault::new(fault.clone()));
+            let looks = scene.vbox.calls("list runningvms");
+            eventually("it was asked often", || scene.vbox.calls("list runningvms") > looks + 4);
+            let status = scene.run("status");
+            assert_eq!(status.code, 126, "{status:?}");
+            assert!(status.stdout.contains("remark"), "{status:?}");
+            assert_eq!((scene.service().as_str(), scene.pid(), scene.orders().len()), ("online", pid, 0), "{fault:?}");
+            scene.vbox.clear_faults();
+            scene.disable();
+            assert_eq!(scene.state(), "saved");
+        },
+    );
 }
 
 #[test]
@@ -116,7 +122,7 @@ fn a_lock_that_stays_fails_the_start_in_time_with_its_cause() {
 
 #[test]
 fn nothing_planted_in_the_run_directory_is_followed_or_waited_for() {
-    for kind in ["pid", "nokick", "block", "start", "output", "notes"] {
+    at_once(["pid", "nokick", "block", "start", "output", "notes"], |kind| {
         let scene = Scene::new(&[]);
         let victim = scene.host.root().join("victim");
         fs::write(&victim, "precious").unwrap();
@@ -136,7 +142,7 @@ fn nothing_planted_in_the_run_directory_is_followed_or_waited_for() {
         scene.svcadm(&format!("enable {WEB}"));
         eventually("the start is over", || scene.log().contains("Method \"start\" exited"));
         assert!(began.elapsed() < Duration::from_secs(60), "{kind}: it waited at the fifo");
-    }
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 
 use simhost::vbox::{Effect, Fault, PowerUp};
-use support::vm::{Scene, is_alive};
+use support::vm::{Scene, at_once, is_alive};
 
 /// The start method left the VM as it was.
 #[track_caller]
@@ -17,38 +17,44 @@ fn untouched(scene: &Scene, word: &str, pid: Option<i32>, orders: usize) {
 
 #[test]
 fn a_resting_vm_is_started_where_its_setting_says_so() {
-    for (word, property) in [
-        ("poweroff", "start_halted_vm"),
-        ("saved", "start_saved_vm"),
-        ("aborted", "start_aborted_vm"),
-        ("aborted-saved", "start_aborted_vm"),
-    ] {
-        let scene = Scene::new(&[(property, "true")]);
-        scene.bring_outside(word);
-        scene.enable();
-        assert_eq!(scene.state(), "running", "from {word}");
-        assert_eq!(scene.starts(), 1, "from {word}");
-        assert!(scene.orders().is_empty());
-    }
+    at_once(
+        [
+            ("poweroff", "start_halted_vm"),
+            ("saved", "start_saved_vm"),
+            ("aborted", "start_aborted_vm"),
+            ("aborted-saved", "start_aborted_vm"),
+        ],
+        |(word, property)| {
+            let scene = Scene::new(&[(property, "true")]);
+            scene.bring_outside(word);
+            scene.enable();
+            assert_eq!(scene.state(), "running", "from {word}");
+            assert_eq!(scene.starts(), 1, "from {word}");
+            assert!(scene.orders().is_empty());
+        },
+    );
 }
 
 #[test]
 fn a_resting_vm_is_left_alone_where_its_setting_says_no() {
-    for (word, property, service) in [
-        ("poweroff", "start_halted_vm", "online"),
-        ("saved", "start_saved_vm", "online"),
-        ("teleported", "start_saved_vm", "online"),
-        ("aborted", "start_aborted_vm", "maintenance"),
-        ("aborted-saved", "start_aborted_vm", "maintenance"),
-    ] {
-        let scene = Scene::new(&[(property, "false")]);
-        scene.bring_outside(word);
-        scene.enable_to(service);
-        assert_eq!((scene.state().as_str(), scene.starts()), (word, 0));
-        scene.expect_log(&format!("vm/{property} is false"));
-        let code = if service == "online" { 0 } else { 95 };
-        scene.expect_log(&format!("Method \"start\" exited with status {code}."));
-    }
+    at_once(
+        [
+            ("poweroff", "start_halted_vm", "online"),
+            ("saved", "start_saved_vm", "online"),
+            ("teleported", "start_saved_vm", "online"),
+            ("aborted", "start_aborted_vm", "maintenance"),
+            ("aborted-saved", "start_aborted_vm", "maintenance"),
+        ],
+        |(word, property, service)| {
+            let scene = Scene::new(&[(property, "false")]);
+            scene.bring_outside(word);
+            scene.enable_to(service);
+            assert_eq!((scene.state().as_str(), scene.starts()), (word, 0));
+            scene.expect_log(&format!("vm/{property} is false"));
+            let code = if service == "online" { 0 } else { 95 };
+            scene.expect_log(&format!("Method \"start\" exited with status {code}."));
+        },
+    );
 }
 
 #[test]
@@ -134,7 +140,7 @@ fn a_state_this_program_does_not_know_is_refused_by_name() {
 
 #[test]
 fn a_state_that_passes_is_waited_for() {
-    for word in ["stopping", "deletingsnapshot", "restoringsnapshot", "snapshotting", "settingup"] {
+    at_once(["stopping", "deletingsnapshot", "restoringsnapshot", "snapshotting", "settingup"], |word| {
         let scene = Scene::new(&[]);
         scene.vbox.set_state_word(&scene.uuid, Some(word));
         scene.svcadm(&format!("enable {}", support::vm::WEB));
@@ -143,7 +149,7 @@ fn a_state_that_passes_is_waited_for() {
         scene.vbox.set_state_word(&scene.uuid, None);
         scene.wait_service("online");
         assert_eq!(scene.state(), "running");
-    }
+    });
 }
 
 #[test]
@@ -170,7 +176,7 @@ fn a_vm_that_is_being_saved_is_started_when_it_is_saved() {
 
 #[test]
 fn a_vm_that_somebody_else_is_starting_or_restoring_is_taken_over_when_it_is_up() {
-    for (rest, word) in [("poweroff", "starting"), ("saved", "restoring")] {
+    at_once([("poweroff", "starting"), ("saved", "restoring")], |(rest, word)| {
         let scene = Scene::new(&[]);
         scene.vbox.set_rest(&scene.uuid, rest);
         scene.vbox.fault(Fault::new(Effect::StartTakes(Duration::from_secs(2))).on(&scene.uuid).times(1));
@@ -179,12 +185,12 @@ fn a_vm_that_somebody_else_is_starting_or_restoring_is_taken_over_when_it_is_up(
         scene.enable();
         assert_eq!(scene.state(), "running");
         assert_eq!((scene.starts(), scene.orders()), (2, vec!["savestate".to_string()]), "{word}");
-    }
+    });
 }
 
 #[test]
 fn a_vm_that_virtualbox_has_lost_is_not_started_before_its_process_is_gone() {
-    for (ours, signal) in [(false, 9), (true, 9), (true, 15)] {
+    at_once([(false, 9), (true, 9), (true, 15)], |(ours, signal)| {
         let scene = Scene::new(&[]);
         if ours {
             scene.enable();
@@ -201,12 +207,12 @@ fn a_vm_that_virtualbox_has_lost_is_not_started_before_its_process_is_gone() {
         }
         assert!(!is_alive(old));
         assert_eq!((scene.state().as_str(), scene.starts(), scene.orders().len()), ("running", 2, 0));
-    }
+    });
 }
 
 #[test]
 fn an_interactive_vm_is_its_users_in_every_state() {
-    for kind in ["is_interactive", "is_dualboot"] {
+    at_once(["is_interactive", "is_dualboot"], |kind| {
         for word in ["poweroff", "saved", "aborted", "running", "paused", "gurumeditation"] {
             // The service says yes to most of these; for such a VM only the instance's own word counts.
             let scene = Scene::new(&[(kind, "true")]);
@@ -215,7 +221,7 @@ fn an_interactive_vm_is_its_users_in_every_state() {
             scene.enable();
             untouched(&scene, word, pid, orders);
         }
-    }
+    });
 }
 
 #[test]
@@ -247,29 +253,32 @@ fn start_force_starts_from_every_state_whatever_the_settings_say() {
         ("start_saved_vm", "false"),
         ("start_stuck_vm", "false"),
     ];
-    for (word, orders) in [
-        ("poweroff", &[][..]),
-        ("saved", &[]),
-        ("aborted", &[]),
-        ("running", &["savestate"]),
-        ("paused", &["pause", "savestate"]),
-        ("gurumeditation", &["poweroff"]),
-    ] {
-        for kind in [None, Some(("is_interactive", "true"))] {
-            let scene = Scene::new(&no);
-            kind.iter().for_each(|kind| scene.set(&[*kind]));
-            // With the VM off the service comes online without it.
-            scene.enable();
-            let old = scene.bring_outside(word);
-            std::fs::write(scene.run_file("block"), "").unwrap();
-            let ran = scene.run("start-force");
-            assert_eq!(ran.code, 0, "from {word}: {ran:?}");
-            assert_eq!(scene.state(), "running", "from {word}");
-            assert_ne!(scene.pid(), old, "from {word}");
-            assert_eq!(scene.orders(), orders, "from {word}");
-            assert!(!scene.run_file("block").exists());
-        }
-    }
+    at_once(
+        [
+            ("poweroff", &[][..]),
+            ("saved", &[]),
+            ("aborted", &[]),
+            ("running", &["savestate"]),
+            ("paused", &["pause", "savestate"]),
+            ("gurumeditation", &["poweroff"]),
+        ],
+        |(word, orders)| {
+            for kind in [None, Some(("is_interactive", "true"))] {
+                let scene = Scene::new(&no);
+                kind.iter().for_each(|kind| scene.set(&[*kind]));
+                // With the VM off the service comes online without it.
+                scene.enable();
+                let old = scene.bring_outside(word);
+                std::fs::write(scene.run_file("block"), "").unwrap();
+                let ran = scene.run("start-force");
+                assert_eq!(ran.code, 0, "from {word}: {ran:?}");
+                assert_eq!(scene.state(), "running", "from {word}");
+                assert_ne!(scene.pid(), old, "from {word}");
+                assert_eq!(scene.orders(), orders, "from {word}");
+                assert!(!scene.run_file("block").exists());
+            }
+        },
+    );
 }
 
 #[test]
@@ -338,21 +347,24 @@ fn a_vm_is_found_by_its_uuid_and_by_a_name_that_smf_does_not_allow() {
 
 #[test]
 fn a_vm_that_does_not_come_up_fails_the_start_with_virtualboxs_own_words() {
-    for (how, words) in [
-        (PowerUp::MissingDisk, "VERR_FILE_NOT_FOUND"),
-        (PowerUp::DiskInUse, "Locking of attached media"),
-        (PowerUp::NoDriver, "driver"),
-        (PowerUp::TcpPortBusy, "VERR_NET_ADDRESS_IN_USE"),
-        (PowerUp::ExitsAtOnce(1), "exit status 1: it said nothing"),
-        (PowerUp::ExitsAtOnce(0), "it ended at once, without a word"),
-    ] {
-        let scene = Scene::new(&[]);
-        scene.vbox.fault(Fault::new(Effect::PowerUp(how.clone())).on(&scene.uuid));
-        scene.enable_to("maintenance");
-        scene.expect_log("Method \"start\" exited with status 95.");
-        assert!(scene.log().contains(words), "{how:?}:\n{}", scene.log());
-        assert_eq!((scene.state().as_str(), scene.pid()), ("poweroff", None));
-    }
+    at_once(
+        [
+            (PowerUp::MissingDisk, "VERR_FILE_NOT_FOUND"),
+            (PowerUp::DiskInUse, "Locking of attached media"),
+            (PowerUp::NoDriver, "driver"),
+            (PowerUp::TcpPortBusy, "VERR_NET_ADDRESS_IN_USE"),
+            (PowerUp::ExitsAtOnce(1), "exit status 1: it said nothing"),
+            (PowerUp::ExitsAtOnce(0), "it ended at once, without a word"),
+        ],
+        |(how, words)| {
+            let scene = Scene::new(&[]);
+            scene.vbox.fault(Fault::new(Effect::PowerUp(how.clone())).on(&scene.uuid));
+            scene.enable_to("maintenance");
+            scene.expect_log("Method \"start\" exited with status 95.");
+            assert!(scene.log().contains(words), "{how:?}:\n{}", scene.log());
+            assert_eq!((scene.state().as_str(), scene.pid()), ("poweroff", None));
+        },
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use simhost::vbox::{Effect, Fault, Guest, Spec, What};
 use support::eventually;
-use support::vm::{Scene, is_alive, kill};
+use support::vm::{Scene, at_once, is_alive, kill};
 
 fn deaf(properties: &[(&str, &str)]) -> Scene {
     Scene::of(Spec { guest: Guest::Deaf, ..Spec::named("web") }, properties)
@@ -16,20 +16,23 @@ fn deaf(properties: &[(&str, &str)]) -> Scene {
 
 #[test]
 fn each_stop_method_ends_in_its_own_state() {
-    for (method, word, orders) in [
-        ("savestate", "saved", &["savestate"][..]),
-        ("acpipowerbutton", "poweroff", &["acpipowerbutton"]),
-        ("poweroff", "poweroff", &["poweroff"]),
-        ("poweroff-graceful", "poweroff", &["acpipowerbutton"]),
-        ("pull-the-plug", "saved", &["savestate"]),
-    ] {
-        let scene = Scene::new(&[("stop_method", method)]);
-        scene.enable();
-        scene.disable();
-        assert_eq!((scene.state().as_str(), scene.pid()), (word, None), "{method}");
-        assert_eq!(scene.orders(), orders);
-        assert!(!scene.run_file("nokick").exists());
-    }
+    at_once(
+        [
+            ("savestate", "saved", &["savestate"][..]),
+            ("acpipowerbutton", "poweroff", &["acpipowerbutton"]),
+            ("poweroff", "poweroff", &["poweroff"]),
+            ("poweroff-graceful", "poweroff", &["acpipowerbutton"]),
+            ("pull-the-plug", "saved", &["savestate"]),
+        ],
+        |(method, word, orders)| {
+            let scene = Scene::new(&[("stop_method", method)]);
+            scene.enable();
+            scene.disable();
+            assert_eq!((scene.state().as_str(), scene.pid()), (word, None), "{method}");
+            assert_eq!(scene.orders(), orders);
+            assert!(!scene.run_file("nokick").exists());
+        },
+    );
 }
 
 #[test]
@@ -44,42 +47,45 @@ fn a_stop_method_of_reset_resets_the_vm_and_leaves_it_running() {
 
 #[test]
 fn a_paused_vm_is_resumed_for_the_button_but_saved_as_it_is() {
-    for (method, word, orders) in [
-        ("savestate", "saved", &["savestate"][..]),
-        ("acpipowerbutton", "poweroff", &["resume", "acpipowerbutton"]),
-        ("poweroff-graceful", "poweroff", &["resume", "acpipowerbutton"]),
-        ("poweroff", "poweroff", &["poweroff"]),
-    ] {
-        let scene = Scene::new(&[("stop_method", method)]);
-        scene.enable();
-        scene.vbox.guest_pause(&scene.uuid);
-        scene.disable();
-        assert_eq!((scene.state().as_str(), scene.pid()), (word, None), "{method}");
-        assert_eq!(scene.orders(), orders);
-    }
+    at_once(
+        [
+            ("savestate", "saved", &["savestate"][..]),
+            ("acpipowerbutton", "poweroff", &["resume", "acpipowerbutton"]),
+            ("poweroff-graceful", "poweroff", &["resume", "acpipowerbutton"]),
+            ("poweroff", "poweroff", &["poweroff"]),
+        ],
+        |(method, word, orders)| {
+            let scene = Scene::new(&[("stop_method", method)]);
+            scene.enable();
+            scene.vbox.guest_pause(&scene.uuid);
+            scene.disable();
+            assert_eq!((scene.state().as_str(), scene.pid()), (word, None), "{method}");
+            assert_eq!(scene.orders(), orders);
+        },
+    );
 }
 
 #[test]
 fn a_stuck_vm_is_powered_off_by_every_method() {
-    for method in ["savestate", "acpipowerbutton", "poweroff"] {
+    at_once(["savestate", "acpipowerbutton", "poweroff"], |method| {
         let scene = Scene::new(&[("stop_method", method)]);
         scene.enable();
         scene.vbox.guru(&scene.uuid);
         scene.disable();
         assert_eq!((scene.state().as_str(), scene.pid()), ("poweroff", None), "{method}");
         assert_eq!(scene.orders(), ["poweroff"]);
-    }
+    });
 }
 
 #[test]
 fn there_is_nothing_to_stop_of_a_vm_at_rest() {
-    for word in ["poweroff", "saved", "aborted", "aborted-saved", "teleported"] {
-        let scene = Scene::new(&[("start_halted_vm", "false"), ("restart_aborted_vm", "true")]);
+    at_once(["poweroff", "saved", "aborted", "aborted-saved", "teleported"], |word| {
+        let scene = Scene::new(&[("start_halted_vm", "false"), ("kicker_restart", "none")]);
         scene.enable();
         scene.vbox.set_rest(&scene.uuid, word);
         scene.disable();
         assert_eq!((scene.state().as_str(), scene.orders().len()), (word, 0));
-    }
+    });
 }
 
 #[test]
@@ -104,7 +110,7 @@ fn a_deaf_guest_is_powered_off_only_by_the_graceful_method_and_only_in_the_end()
 
 #[test]
 fn a_guest_deaf_to_its_buttons_is_left_running_and_the_stop_fails() {
-    for method in ["acpipowerbutton", "acpisleepbutton"] {
+    at_once(["acpipowerbutton", "acpisleepbutton"], |method| {
         let scene = deaf(&[("stop_method", method), ("stop_timeout", "2")]);
         scene.enable();
         let pid = scene.pid();
@@ -113,7 +119,7 @@ fn a_guest_deaf_to_its_buttons_is_left_running_and_the_stop_fails() {
         scene.expect_log("the time for the stop ran out");
         assert_eq!((scene.state().as_str(), scene.pid()), ("running", pid));
         assert_eq!(scene.orders(), [method]);
-    }
+    });
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn a_vm_that_is_being_saved_by_somebody_else_is_waited_for() {
 
 #[test]
 fn a_stop_while_the_vm_starts_or_restores_waits_and_then_stops_it() {
-    for (rest, word) in [("poweroff", "starting"), ("saved", "restoring")] {
+    at_once([("poweroff", "starting"), ("saved", "restoring")], |(rest, word)| {
         let scene = Scene::new(&[]);
         scene.vbox.set_rest(&scene.uuid, rest);
         scene.vbox.fault(Fault::new(Effect::StartTakes(Duration::from_secs(2))).on(&scene.uuid).times(1));
@@ -190,7 +196,7 @@ fn a_stop_while_the_vm_starts_or_restores_waits_and_then_stops_it() {
         scene.wait_service("maintenance");
         scene.expect_log("a stop overtook the start");
         scene.expect_log("Method \"start\" exited with status 95.");
-    }
+    });
 }
 
 #[test]
@@ -332,7 +338,7 @@ fn reset_resets_a_running_vm_and_fails_for_one_at_rest() {
 
 #[test]
 fn a_command_that_is_interrupted_leaves_no_nokick_file_and_the_vm_as_it_is() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+    at_once([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP], |signal| {
         let scene = deaf(&[]);
         scene.enable();
         let mut command = scene.spawn("poweroff");
@@ -342,7 +348,7 @@ fn a_command_that_is_interrupted_leaves_no_nokick_file_and_the_vm_as_it_is() {
         assert_eq!(command.code(), 95);
         assert!(!scene.run_file("nokick").exists());
         assert_eq!(scene.state(), "running");
-    }
+    });
 }
 
 #[test]

@@ -315,6 +315,16 @@ impl Drop for Scene {
     }
 }
 
+/// Plays the cases at the same time: most of every scenario is waiting.
+pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, play: impl Fn(T) + Sync) {
+    let play = &play;
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || play(case));
+        }
+    });
+}
+
 /// A program in the background; killed if the test is done with it.
 pub struct Running(Child);
 
