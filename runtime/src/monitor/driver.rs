@@ -4,20 +4,19 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use super::ready;
+use super::signals::Signals;
 use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Monitor, Notes, Request, Scope};
+use super::vm_output::VmOutput;
 use crate::commands::bring_down;
 use crate::commands::subject::{Subject, World};
 use crate::decide::Sight;
@@ -34,36 +33,6 @@ use crate::virtualbox::{AskError, Verb};
 const GLANCE: Duration = Duration::from_secs(1);
 /// How long one order to VirtualBox may take.
 const ORDER_TIME: Duration = Duration::from_secs(60);
-/// How much of the VM's output is kept.
-const OUTPUT_KEPT: u64 = 1 << 20;
-
-/// The signals that matter to the monitor, caught.
-struct Signals {
-    woken: UnixStream,
-    term: Arc<AtomicBool>,
-    hup: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn catch() -> io::Result<Signals> {
-        let (woken, waker) = UnixStream::pair()?;
-        woken.set_nonblocking(true)?;
-        waker.set_nonblocking(true)?;
-        let (term, hup) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        for (signal, flag) in [(SIGTERM, &term), (SIGINT, &term), (SIGHUP, &hup)] {
-            signal_hook::flag::register(signal, Arc::clone(flag))?;
-        }
-        for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD] {
-            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
-        }
-        Ok(Signals { woken, term, hup })
-    }
-
-    fn drain(&mut self) {
-        let mut sink = [0; 64];
-        while matches!(self.woken.read(&mut sink), Ok(n) if n > 0) {}
-    }
-}
 
 /// The hook, running.
 struct Hook {
@@ -82,6 +51,7 @@ pub struct Driver<'w> {
     child: RefCell<Option<Child>>,
     attached: Option<Process>,
     hook: Option<Hook>,
+    output: VmOutput,
     /// VirtualBox's server as it was when the VM came up.
     server: Option<Process>,
     notes: Notes,
@@ -123,6 +93,7 @@ impl<'w> Driver<'w> {
             child: RefCell::new(None),
             attached,
             hook: None,
+            output: VmOutput::default(),
             server,
             notes: Notes::default(),
             up_from: None,
@@ -279,7 +250,7 @@ impl<'w> Driver<'w> {
             self.server = server_of(&self.subject);
         }
         let restart_once = self.subject.files.restart_once.as_ref().is_some_and(|f| matches!(f.read(), Ok(Some(_))));
-        self.trim_output();
+        self.output.trim();
         Look {
             settings: Box::new(self.subject.settings.clone()),
             smf,
@@ -330,7 +301,7 @@ impl<'w> Driver<'w> {
         let never = |reason: String| LaunchFailure { reason, again: Again::Never };
         let runner = crate::exec::SystemRunner;
         let (program, args) = self.subject.virtualbox(&runner).headless(&self.subject.machine.uuid);
-        let output = self.subject.files.output.open_output().map_err(|e| never(e.to_string()))?;
+        let output = self.output.for_launch(&self.subject.files.output).map_err(|e| never(format!("{e:#}")))?;
         let second = output.try_clone().map_err(|e| never(e.to_string()))?;
         // It stays in the monitor's process group. One of its own would be orphaned by the monitor's end, and where a
         // process in it is stopped just then, the system sends it HUP, on which the VM saves itself and ends.
@@ -352,7 +323,7 @@ impl<'w> Driver<'w> {
     }
 
     fn launch_failure(&self, ended: Ended) -> LaunchFailure {
-        let text = self.subject.files.output.read().ok().flatten().map(|f| f.text).unwrap_or_default();
+        let text = self.output.text();
         LaunchFailure::from(launch::failure("VBoxHeadless", ended, &text))
     }
 
@@ -442,14 +413,6 @@ impl<'w> Driver<'w> {
         let text = serde_json::to_string(&self.notes).unwrap_or_default();
         if let Err(error) = self.subject.files.notes.write(&text, false) {
             self.subject.log.line(Level::Warning, error);
-        }
-    }
-
-    /// A VM in guru meditation prints without end; the run folder lies in memory.
-    fn trim_output(&self) {
-        let path = self.subject.files.output.path();
-        if std::fs::symlink_metadata(path).is_ok_and(|m| m.len() > OUTPUT_KEPT) {
-            let _ = self.subject.files.output.open_output();
         }
     }
 }

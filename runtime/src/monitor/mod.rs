@@ -6,4 +6,6 @@
 
 pub mod driver;
 pub mod ready;
+mod signals;
 pub mod step;
+mod vm_output;

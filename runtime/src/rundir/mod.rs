@@ -221,9 +221,9 @@ impl RunFile {
         Ok(true)
     }
 
-    /// Opens the file for appending, emptied, as a program's output.
+    /// Opens the file, emptied, for a program to append its output and for us to read it.
     pub fn open_output(&self) -> Result<File, RunDirError> {
-        let file = self.open(OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND)?;
+        let file = self.open(OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND)?;
         let file = file.ok_or_else(|| io_error("make", &self.path)(nix::Error::ENOENT))?;
         file.set_len(0).map_err(|source| self.io("write", source))?;
         Ok(file)

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -73,6 +73,13 @@ impl Host {
     pub fn vboxsvc<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
         let mut command = Command::new(self.root.join("usr/bin/vboxsvc"));
         command.args(args);
+        self.finish(command, "")
+    }
+
+    /// The same as another user, which only root can.
+    pub fn vboxsvc_as<S: AsRef<OsStr>>(&self, uid: u32, args: impl IntoIterator<Item = S>) -> Ran {
+        let mut command = Command::new(self.root.join("usr/bin/vboxsvc"));
+        command.args(args).uid(uid);
         self.finish(command, "")
     }
 
