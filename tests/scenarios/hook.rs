@@ -35,6 +35,7 @@ fn pid_in(scene: &Scene, file: &str) -> i32 {
     read().expect("it was there a moment ago")
 }
 
+/// Covers: vm/kicker_vmsvccheck_enabled, vm/kicker_vmsvccheck_method, vm/kicker_vmsvccheck_method_params
 #[test]
 fn a_check_that_is_okay_changes_nothing_and_status_tells_it() {
     let scene = checked(
@@ -51,6 +52,7 @@ fn a_check_that_is_okay_changes_nothing_and_status_tells_it() {
     assert_eq!((scene.service().as_str(), scene.starts(), scene.orders().len()), ("online", 1, 0));
 }
 
+/// Covers: vm/kicker_vmsvccheck_failures_maxcount, vm/kicker_vmsvccheck_failures_timeframe
 #[test]
 fn more_failures_than_the_limit_reboot_the_vm_and_okay_starts_the_count_over() {
     let limit = [("kicker_vmsvccheck_failures_maxcount", "2"), ("kicker_vmsvccheck_failures_timeframe", "600")];
@@ -87,6 +89,7 @@ fn a_reboot_that_fails_asks_for_maintenance() {
     assert_eq!((scene.state().as_str(), scene.pid()), ("running", pid));
 }
 
+/// Covers: vm/maintenance_stops_vm
 #[test]
 fn the_check_may_ask_for_maintenance_with_or_without_stopping_the_vm() {
     at_once([("false", "running"), ("true", "saved")], |(stops, word)| {
@@ -96,6 +99,7 @@ fn the_check_may_ask_for_maintenance_with_or_without_stopping_the_vm() {
     });
 }
 
+/// Covers: vm/kicker_vmsvccheck_timeout
 #[test]
 fn a_check_out_of_time_is_killed_with_its_children_and_counts_as_a_failure() {
     let scene = checked("sleep 600 & echo $! >$R/child; sleep 600", &[("kicker_vmsvccheck_timeout", "1")]);
@@ -128,6 +132,7 @@ fn a_crash_is_noticed_while_a_check_runs_and_ends_it() {
     eventually("the check is gone", || !is_alive(child));
 }
 
+/// Covers: vm/kicker_vmsvccheck_startdelay
 #[test]
 fn no_check_runs_before_its_delay_or_while_the_vm_is_paused() {
     let early = checked("echo x >>$R/runs", &[("kicker_vmsvccheck_startdelay", "300")]);
@@ -147,6 +152,7 @@ fn no_check_runs_before_its_delay_or_while_the_vm_is_paused() {
     assert_eq!(runs(&paused), before);
 }
 
+/// Covers: vmsvccheck, vm/kicker_vmsvccheck_exitcode_okay, vm/kicker_vmsvccheck_exitcode_failonce, vm/kicker_vmsvccheck_exitcode_doreboot, vm/kicker_vmsvccheck_exitcode_maintenance
 #[test]
 fn by_hand_the_check_exits_as_the_settings_read_its_code() {
     let scene = checked("exit $(cat $R/code)", &[("kicker_vmsvccheck_exitcode_okay", "0 42")]);
@@ -188,6 +194,7 @@ fn a_start_that_waits_for_the_check_returns_when_it_is_okay() {
     });
 }
 
+/// Covers: vm/start_wait_policy
 #[test]
 fn where_the_check_is_never_okay_the_lax_start_counts_and_the_strict_one_stops_the_vm() {
     let lax = checked("exit 1", &[("start_wait_policy", "hook"), ("kicker_vmsvccheck_startdelay", "300")]);

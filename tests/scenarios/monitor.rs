@@ -10,6 +10,7 @@ use simhost::vbox::{Effect, Fault};
 use support::eventually;
 use support::vm::{Scene, at_once, is_alive, kill};
 
+/// Covers: vm/restart_aborted_vm_failures_maxcount, vm/restart_aborted_vm_failures_timeframe
 #[test]
 fn crashes_over_the_limit_end_in_maintenance() {
     let scene =
@@ -38,6 +39,7 @@ fn repeated_crashes_wait_longer_each_time() {
     assert!(waits[1] >= Duration::from_millis(900) && waits[2] >= Duration::from_millis(1900), "{waits:?}");
 }
 
+/// Covers: vm/restart_aborted_vm
 #[test]
 fn an_aborted_vm_that_is_not_to_be_restarted_means_maintenance() {
     let scene = Scene::new(&[("restart_aborted_vm", "false")]);
@@ -49,6 +51,7 @@ fn an_aborted_vm_that_is_not_to_be_restarted_means_maintenance() {
     scene.expect_log("vm/restart_aborted_vm is false");
 }
 
+/// Covers: vm/restart_halted_vm, vm/offline_is_maint
 #[test]
 fn a_guest_that_powers_itself_off_is_treated_as_the_settings_say() {
     at_once(
@@ -87,6 +90,7 @@ fn a_guest_that_powers_itself_off_is_left_off_where_no_setting_wants_it() {
     assert_eq!((scene.service().as_str(), scene.starts()), ("online", 1));
 }
 
+/// Covers: vm/restart_saved_vm
 #[test]
 fn a_vm_that_its_user_saved_is_treated_as_the_settings_say() {
     at_once(
@@ -119,6 +123,7 @@ fn the_restart_once_file_brings_a_saved_vm_back_once_even_where_restarts_are_for
     assert_eq!((scene.starts(), scene.service().as_str()), (2, "online"));
 }
 
+/// Covers: vm/ignore_paused_vm, vm/restart_paused_vm
 #[test]
 fn a_paused_vm_is_ignored_or_resumed_or_taken_offline() {
     at_once(
@@ -144,6 +149,7 @@ fn a_paused_vm_is_ignored_or_resumed_or_taken_offline() {
     );
 }
 
+/// Covers: vm/restart_stuck_vm
 #[test]
 fn a_stuck_vm_is_powered_off_and_started_or_left_or_taken_offline() {
     at_once(
@@ -169,6 +175,7 @@ fn a_stuck_vm_is_powered_off_and_started_or_left_or_taken_offline() {
     );
 }
 
+/// Covers: vm/kicker_restart
 #[test]
 fn kicker_restart_none_leaves_an_aborted_vm_alone_and_all_brings_every_resting_one_back() {
     let none = Scene::new(&[("kicker_restart", "none")]);
@@ -188,6 +195,7 @@ fn kicker_restart_none_leaves_an_aborted_vm_alone_and_all_brings_every_resting_o
     assert_eq!(all.service(), "online");
 }
 
+/// Covers: vm/offline_unknown_state_maxcount
 #[test]
 fn an_unknown_word_is_counted_and_a_known_one_in_between_starts_over() {
     let scene = Scene::new(&[("kicker_freq", "1"), ("offline_unknown_state_maxcount", "2"), ("kicker_debug", "true")]);
@@ -286,6 +294,7 @@ fn of_two_starts_at_once_the_second_finds_the_first_ones_vm() {
     assert_eq!(monitors.count(), 1);
 }
 
+/// Covers: vm/kicker_freq
 #[test]
 fn an_idle_monitor_runs_no_program() {
     let scene = Scene::new(&[]);

@@ -11,6 +11,7 @@ use simhost::vbox::{Guest, Spec};
 use support::eventually;
 use support::vm::{Scene, WEB, at_once};
 
+/// Covers: refresh
 #[test]
 fn a_refresh_is_acted_on_at_once() {
     let scene = Scene::new(&[("start_halted_vm", "false"), ("restart_halted_vm", "false")]);

@@ -15,6 +15,7 @@ fn untouched(scene: &Scene, word: &str, pid: Option<i32>, orders: usize) {
     assert_eq!(scene.orders().len(), orders, "{:?}", scene.orders());
 }
 
+/// Covers: start, vm/start_aborted_vm, vm/start_halted_vm, vm/start_saved_vm
 #[test]
 fn a_resting_vm_is_started_where_its_setting_says_so() {
     at_once(
@@ -57,6 +58,7 @@ fn a_resting_vm_is_left_alone_where_its_setting_says_no() {
     );
 }
 
+/// Covers: vm/start_stuck_vm
 #[test]
 fn a_stuck_vm_is_powered_off_and_started_only_where_its_setting_says_so() {
     let scene = Scene::new(&[("start_stuck_vm", "false")]);
@@ -72,6 +74,7 @@ fn a_stuck_vm_is_powered_off_and_started_only_where_its_setting_says_so() {
     assert_eq!(scene.orders(), ["poweroff"]);
 }
 
+/// Covers: vm/start_paused_vm
 #[test]
 fn a_paused_vm_of_somebody_else_is_refused_or_taken_over() {
     let scene = Scene::new(&[("start_paused_vm", "false")]);
@@ -210,6 +213,7 @@ fn a_vm_that_virtualbox_has_lost_is_not_started_before_its_process_is_gone() {
     });
 }
 
+/// Covers: vm/is_interactive, vm/is_dualboot
 #[test]
 fn an_interactive_vm_is_its_users_in_every_state() {
     at_once(["is_interactive", "is_dualboot"], |kind| {
@@ -244,6 +248,7 @@ fn a_vm_that_the_monitor_only_found_running_is_still_somebody_elses() {
     assert_ne!(scene.live_pid(), foreign);
 }
 
+/// Covers: start-force
 #[test]
 fn start_force_starts_from_every_state_whatever_the_settings_say() {
     let no = [
@@ -293,6 +298,7 @@ fn a_fresh_block_file_holds_the_start_and_is_touched() {
     assert!(file.metadata().unwrap().modified().unwrap() > before, "it was not touched");
 }
 
+/// Covers: vm/kicker_blockfile_enabled, vm/kicker_blockfile_maxage
 #[test]
 fn an_old_block_file_is_removed_and_one_that_is_not_looked_at_stays() {
     for (enabled, stays) in [("true", false), ("false", true)] {
@@ -387,6 +393,7 @@ fn a_start_that_hangs_fails_in_time_and_leaves_the_process() {
     assert!(scene.pid().is_some(), "a process that may yet come up is not killed");
 }
 
+/// Covers: vm/nice, vm/timezone
 #[test]
 fn the_vms_process_has_the_priority_and_the_timezone_of_the_settings() {
     let scene = Scene::new(&[("nice", "7"), ("timezone", "Europe/Paris")]);

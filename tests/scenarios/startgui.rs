@@ -14,6 +14,7 @@ use simhost::vbox::{Effect, Event, Fault, PowerUp, What};
 use simhost::vboxsvc_exe;
 use startgui_support::{Running, SOON, WEB, Web};
 
+/// Covers: startgui
 #[test]
 fn a_saved_window_gives_the_vm_back_to_the_monitor() {
     let web = Web::online();
@@ -65,7 +66,7 @@ fn without_a_display_nothing_is_touched() {
 }
 
 #[test]
-fn a_window_that_does_not_open_leaves_the_vm_to_the_monitor() {
+fn fault_10_a_window_that_does_not_open_leaves_the_vm_to_the_monitor() {
     let web = Web::online();
     web.vbox.fault(Fault::new(Effect::PowerUp(PowerUp::SavedStateBad)).on(&web.uuid).times(1));
     let ended = web.startgui(&[]);
@@ -200,6 +201,7 @@ fn a_trapped_signal_stops_the_vm_by_the_method_and_in_the_time_of_the_command_li
     assert!(!web.nokick());
 }
 
+/// Covers: vm/startgui_fg_trap_signals
 #[test]
 fn only_the_signals_of_the_settings_stop_the_vm() {
     let web = Web::disabled();
@@ -247,7 +249,7 @@ fn a_startgui_that_is_killed_does_not_silence_the_monitor() {
 }
 
 #[test]
-fn an_interrupted_startgui_leaves_no_nokick_file_and_the_vm_comes_back() {
+fn fault_16_an_interrupted_startgui_leaves_no_nokick_file_and_the_vm_comes_back() {
     let web = Web::online();
     web.vbox.fault(Fault::new(Effect::SaveTakes(Duration::from_secs(2))).on(&web.uuid).times(1));
     let startgui = Running::start(web.vboxsvc(&["--vm", "web", "startgui"]));
@@ -273,6 +275,7 @@ fn while_a_command_holds_the_monitor_off_it_does_not_ask_virtualbox() {
     assert_eq!(web.vbox.calls("showvminfo") + web.vbox.calls("list"), before, "its question takes the VM's lock");
 }
 
+/// Covers: vm/kicker_restart_saved_vm_once_file_name
 #[test]
 fn the_settings_say_whether_the_monitor_takes_the_vm_back() {
     let web = Web::disabled();

@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use simhost::vbox::{Effect, Fault};
 use support::vm::{Scene, WEB, kill};
 
+/// Covers: status
 #[test]
 fn every_state_has_its_exit_code() {
     let scene = Scene::new(&[]);

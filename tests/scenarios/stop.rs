@@ -14,6 +14,7 @@ fn deaf(properties: &[(&str, &str)]) -> Scene {
     Scene::of(Spec { guest: Guest::Deaf, ..Spec::named("web") }, properties)
 }
 
+/// Covers: stop, vm/stop_method
 #[test]
 fn each_stop_method_ends_in_its_own_state() {
     at_once(
@@ -108,6 +109,7 @@ fn a_deaf_guest_is_powered_off_only_by_the_graceful_method_and_only_in_the_end()
     assert_eq!(scene.orders(), ["acpipowerbutton", "poweroff"]);
 }
 
+/// Covers: vm/stop_timeout
 #[test]
 fn a_guest_deaf_to_its_buttons_is_left_running_and_the_stop_fails() {
     at_once(["acpipowerbutton", "acpisleepbutton"], |method| {
@@ -227,6 +229,7 @@ fn a_process_that_does_not_end_after_its_vm_has_is_waited_for_and_told() {
     scene.expect_log("while a process of the VM lives");
 }
 
+/// Covers: save
 #[test]
 fn save_saves_whatever_the_stop_method_is_and_leaves_a_vm_at_rest_alone() {
     let scene = Scene::new(&[("stop_method", "poweroff"), ("kicker_freq", "1")]);
@@ -241,6 +244,7 @@ fn save_saves_whatever_the_stop_method_is_and_leaves_a_vm_at_rest_alone() {
     }
 }
 
+/// Covers: poweroff
 #[test]
 fn poweroff_tells_by_its_exit_code_how_it_went() {
     let gentle = Scene::new(&[]);
@@ -296,6 +300,7 @@ fn poweroff_with_k_never_signals_a_paused_vm_but_kills_it_in_the_end() {
     assert_eq!(signals, 0, "TERM wedges a paused VM");
 }
 
+/// Covers: reboot
 #[test]
 fn reboot_brings_a_new_process_up_and_ifruns_leaves_a_vm_that_is_off() {
     let scene = Scene::new(&[]);
@@ -325,6 +330,7 @@ fn a_reboot_that_cannot_power_off_resets() {
     assert_eq!(scene.orders().last().map(String::as_str), Some("reset"));
 }
 
+/// Covers: reset
 #[test]
 fn reset_resets_a_running_vm_and_fails_for_one_at_rest() {
     let scene = Scene::new(&[]);

@@ -49,6 +49,7 @@ fn zfssnap(host: &Host, comment: &[&str]) -> Ran {
     host.vboxsvc(["--vm", "web", "zfssnap"].iter().chain(comment))
 }
 
+/// Covers: zfssnap, vm/zfssnap_dslist_append
 #[test]
 fn everything_behind_the_vm_is_snapshot_under_one_name_a_pool() {
     let (host, _control, pools) = host();
@@ -66,6 +67,7 @@ fn everything_behind_the_vm_is_snapshot_under_one_name_a_pool() {
     assert_eq!(orders, 2, "one for each pool: {:?}", pools.calls());
 }
 
+/// Covers: vm/zfssnap_keep
 #[test]
 fn snapshots_in_one_second_do_not_collide_and_the_oldest_go() {
     let (host, _control, pools) = host();
@@ -79,8 +81,9 @@ fn snapshots_in_one_second_do_not_collide_and_the_oldest_go() {
     assert_eq!(left[0], "daily");
 }
 
+/// Covers: vm/zfssnap_dslist
 #[test]
-fn what_fails_counts() {
+fn fault_07_what_the_settings_name_counts_and_what_fails_is_told() {
     let (host, _control, pools) = host();
     host.setprop(WEB, "vm/zfssnap_dslist_append", "astring", "tank/gone");
     let ran = zfssnap(&host, &[]);
@@ -104,6 +107,7 @@ fn a_dry_run_names_what_it_would_make_and_makes_nothing() {
     assert_eq!(pools.snapshots("tank/vm"), [""; 0]);
 }
 
+/// Covers: dirlist
 #[test]
 fn dirlist_tells_files_disks_and_datasets() {
     let (host, _control, _pools) = host();
@@ -113,4 +117,23 @@ fn dirlist_tells_files_disks_and_datasets() {
     let json = host.vboxsvc(["--vm", "web", "dirlist", "--json"]).expect_success();
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["snapshot"], serde_json::json!(["tank/disk", "tank/vm"]));
+}
+
+/// Covers: vm/zfssnap_flag, vm/zfssnap_prefix
+#[test]
+fn a_start_and_a_stop_are_kept_where_the_settings_want_it() {
+    let (host, control, pools) = host();
+    control.set_settings(&simhost::vbox::Settings::default());
+    for (name, kind, value) in [("vm/zfssnap_flag", "boolean", "true"), ("vm/zfssnap_prefix", "astring", "kept")] {
+        host.setprop(WEB, name, kind, value);
+    }
+    let long = std::time::Duration::from_secs(60);
+    host.run("svcadm", ["enable", WEB]).expect_success();
+    host.wait_state(WEB, "online", long).unwrap_or_else(|error| panic!("{error}"));
+    let names = pools.snapshots("tank/vm");
+    assert!(names.len() == 1 && names[0].starts_with("kept:web:prestart:poweroff:"), "{names:?}");
+    host.run("svcadm", ["disable", WEB]).expect_success();
+    host.wait_state(WEB, "disabled", long).unwrap_or_else(|error| panic!("{error}"));
+    let names = pools.snapshots("tank/vm");
+    assert!(names.len() == 2 && names[1].starts_with("kept:web:poststop-savestate-0:saved:"), "{names:?}");
 }

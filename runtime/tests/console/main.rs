@@ -74,6 +74,7 @@ fn a_stopped_sercon_gives_the_terminal_back_and_takes_it_again_when_continued() 
     assert!(terminal.is_as_before());
 }
 
+/// Covers: sercon-once
 #[test]
 fn sercon_once_ends_when_the_console_closes_and_the_terminal_is_as_before() {
     let host = Host::with_console();
@@ -88,6 +89,7 @@ fn sercon_once_ends_when_the_console_closes_and_the_terminal_is_as_before() {
     assert!(terminal.is_as_before());
 }
 
+/// Covers: sercon
 #[test]
 fn a_vm_that_reboots_is_found_again() {
     let host = Host::with_console();
@@ -173,7 +175,7 @@ fn pipes_in_place_of_the_terminal_carry_every_byte_both_ways() {
 }
 
 #[test]
-fn a_vm_without_a_console_is_an_error_that_names_the_cure() {
+fn fault_17_a_vm_without_a_console_is_an_error_that_names_the_cure() {
     let (code, said) = Host::with_uarts(&[]).run(&["sercon"]);
     assert_eq!(code, Some(95));
     assert!(said.contains("no serial port") && said.contains("--uart1 0x3F8 4 --uart-mode1 server"), "{said}");
@@ -215,6 +217,7 @@ fn a_path_of_ones_own_needs_no_virtualbox() {
     assert_eq!(exit_code(&mut terminal.child), Some(0));
 }
 
+/// Covers: sercon-break
 #[test]
 fn sercon_break_ends_the_sercon_of_its_own_instance_alone() {
     let host = Host::with_console();

@@ -48,6 +48,7 @@ fn checks(args: &Args) -> Vec<Check> {
         check("tests", &["cargo", "test", "--workspace", "--locked"]),
         real,
         check("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--locked", "--quiet"]),
+        check("the page of what is tested where", &["cargo", "xtask", "docs", "--check"]),
         check("manifests", &["cargo", "xtask", "manifest"]),
     ];
     if let Some(dtd) = &args.dtd {

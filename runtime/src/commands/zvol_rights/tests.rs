@@ -90,6 +90,7 @@ fn a_refusal_to_save_tells_what_mends_it() {
     assert!(error.to_string().contains("zfs allow"), "{error}");
 }
 
+/// Covers: zvol-rights
 #[test]
 fn both_nodes_get_back_what_was_saved() {
     let dir = host(0o600);
