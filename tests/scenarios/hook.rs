@@ -164,6 +164,10 @@ fn by_hand_the_check_exits_as_the_settings_read_its_code() {
         assert!(ran.stdout.contains(&format!("exited with {code}")), "{ran:?}");
     }
     assert_eq!(scene.run("hook").code, 3, "its other name");
+    // 0 is okay unless another list names it.
+    scene.set(&[("kicker_vmsvccheck_exitcode_okay", "42"), ("kicker_vmsvccheck_exitcode_failonce", "0")]);
+    fs::write(scene.host.root().join("code"), "0").unwrap();
+    assert_eq!(scene.run("vmsvccheck").code, 1);
     scene.set(&[("kicker_vmsvccheck_method", "")]);
     let unset = scene.run("vmsvccheck");
     assert!(unset.code > 3 && unset.stderr.contains("vm/kicker_vmsvccheck_method is not set"), "{unset:?}");

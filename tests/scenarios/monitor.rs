@@ -294,7 +294,6 @@ fn of_two_starts_at_once_the_second_finds_the_first_ones_vm() {
     assert_eq!(monitors.count(), 1);
 }
 
-/// Covers: vm/kicker_freq
 #[test]
 fn an_idle_monitor_runs_no_program() {
     let scene = Scene::new(&[]);

@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use simhost::vbox::Spec;
 use support::eventually;
@@ -38,6 +39,31 @@ fn the_run_files_lie_where_the_instance_says() {
     fs::write(folder.join("blocked"), "").unwrap();
     scene.enable_to("maintenance");
     scene.expect_log("blocked");
+}
+
+/// Covers: vm/kicker_blockfile_maxage
+#[test]
+fn a_block_file_holds_for_as_long_as_its_setting_says() {
+    for (maxage, state) in [("3600", "maintenance"), ("10", "online")] {
+        let scene = Scene::new(&[("kicker_blockfile_maxage", maxage)]);
+        let file = fs::File::create(scene.run_file("block")).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(120)).unwrap();
+        scene.enable_to(state);
+    }
+}
+
+/// Covers: vm/kicker_freq
+#[test]
+fn the_monitor_looks_as_often_as_its_setting_says() {
+    let scene = Scene::new(&[("kicker_freq", "3600")]);
+    scene.enable();
+    scene.wait_live(1);
+    let looks = || scene.vbox.calls("showvminfo");
+    let before = looks();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(looks(), before, "once an hour is not within three seconds");
+    scene.set(&[("kicker_freq", "1")]);
+    eventually("the monitor looks again and again", || looks() >= before + 3);
 }
 
 /// Covers: vm/kicker_debug, vm/debug_smf

@@ -298,7 +298,7 @@ fn a_fresh_block_file_holds_the_start_and_is_touched() {
     assert!(file.metadata().unwrap().modified().unwrap() > before, "it was not touched");
 }
 
-/// Covers: vm/kicker_blockfile_enabled, vm/kicker_blockfile_maxage
+/// Covers: vm/kicker_blockfile_enabled
 #[test]
 fn an_old_block_file_is_removed_and_one_that_is_not_looked_at_stays() {
     for (enabled, stays) in [("true", false), ("false", true)] {
