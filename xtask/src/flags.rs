@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{check, ci, diff, docs, extract, inspect, lint, manifest, pkg, test, verify};
+use crate::tasks::{check, ci, diff, docs, extract, inspect, lint, manifest, pkg, release, reproduce, test, verify};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -27,6 +27,10 @@ pub enum Command {
     Diff(diff::Args),
     /// Judge packages by our own rules, beyond what would be refused
     Lint(lint::Args),
+    /// Build twice in different places and explain the first difference
+    Reproduce(reproduce::Args),
+    /// Make all that is published of a version; a dry run unless told otherwise
+    Release(release::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
     /// Type-check the runtime for illumos, with warnings denied

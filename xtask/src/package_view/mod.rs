@@ -9,7 +9,7 @@ mod digest;
 mod from_ips;
 mod from_svr4;
 #[cfg(test)]
-pub mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 

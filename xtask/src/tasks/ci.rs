@@ -32,11 +32,7 @@ fn check(name: &'static str, command: &[&str]) -> Check {
 }
 
 fn checks(args: &Args) -> Vec<Check> {
-    let std = match args.std {
-        StdChoice::Auto => "auto",
-        StdChoice::Installed => "installed",
-        StdChoice::Debian => "debian",
-    };
+    let std = args.std.word();
     let mut pkg = check("packages, built and read back", &["cargo", "xtask", "pkg", "--std", std]);
     pkg.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
     let mut checks = vec![

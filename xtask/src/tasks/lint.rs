@@ -77,7 +77,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
 }
 
 /// The packages in a folder.
-fn made(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn made(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mend = "make packages with cargo xtask pkg, or name files";
     for entry in folder.read_dir().with_context(|| format!("cannot list {}; {mend}", folder.display()))? {

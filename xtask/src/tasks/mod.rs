@@ -9,6 +9,8 @@ pub mod inspect;
 pub mod lint;
 pub mod manifest;
 pub mod pkg;
+pub mod release;
+pub mod reproduce;
 pub mod test;
 pub mod verify;
 
@@ -25,6 +27,8 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Extract(args) => extract::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Lint(args) => lint::run(args, workspace),
+        Command::Reproduce(args) => reproduce::run(args, workspace),
+        Command::Release(args) => release::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
