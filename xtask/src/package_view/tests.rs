@@ -1,5 +1,7 @@
 use std::io::Write as _;
 
+use proptest::prelude::*;
+
 use super::samples::{Sample, file, view};
 use super::*;
 
@@ -118,4 +120,37 @@ fn the_json_of_a_view_has_modes_as_people_write_them() {
     assert_eq!(json["entries"][0]["mode"], "0444");
     assert_eq!(json["entries"][0]["kind"], "file");
     assert_eq!(json["format"], "svr4");
+}
+
+/// A sample with bytes overwritten here and there, and maybe cut.
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    let places = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..12);
+    (any::<bool>(), places, any::<proptest::sample::Index>(), any::<bool>()).prop_map(|(svr4, places, end, cut)| {
+        let mut bytes = Sample::new().bytes(if svr4 { Format::Svr4 } else { Format::Ips });
+        for (place, byte) in places {
+            // Most of an archive is padding: a place among the bytes that say something.
+            let told: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+            bytes[told[place.index(told.len())]] = byte;
+        }
+        if cut {
+            bytes.truncate(end.index(bytes.len()));
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn whatever_is_damaged_can_be_looked_at_compared_and_judged(bytes in damaged()) {
+        let read = read_bytes(&bytes);
+        let whole = view(Format::Svr4, &Sample::new());
+        for view in &read.packages {
+            crate::lint::check(view);
+            diff::changes(&whole, view);
+            serde_json::to_string(view).unwrap();
+            prop_assert_eq!(diff::changes(view, view), vec![]);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -274,5 +275,32 @@ fn a_link_climbs_first_and_never_above_its_root() {
         ("a/b", "c//d", false),
     ] {
         assert_eq!(stays_inside(path, target), inside, "{path} -> {target}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_manifest_of_any_paths_and_links_unpacks_inside_the_folder_or_not_at_all(
+        path in "(/|[a-c.]{1,2}/){0,4}[a-c.]{1,2}",
+        link in "([a-c.]{1,2}/){0,2}[a-c]",
+        target in "(/|[a-c.]{1,2}/){0,4}[a-c.]{1,2}",
+    ) {
+        let evil = with_manifest_lines(&Sample::new(), |m| {
+            let file = m.replace("path=usr/share/doc/web/README", &format!("path={path} variant.arch=i386"));
+            format!("{file}link path={link} target={target} variant.arch=sparc\n")
+        });
+        let (folder, result) = unpack(&evil, true, LIMIT);
+        let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        prop_assert_eq!(left.len(), usize::from(result.is_ok()), "{:?}", left);
+        let canonical = folder.path().canonicalize().unwrap();
+        for entry in walkdir::WalkDir::new(folder.path()) {
+            let path = entry.unwrap().into_path();
+            // A link to nothing leads nowhere.
+            if let Ok(real) = path.canonicalize() {
+                prop_assert!(real.starts_with(&canonical), "{} is {}", path.display(), real.display());
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Why two files that should be the same are not: where their bytes differ, and, of packages, in what they hold.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -164,6 +164,8 @@ fn excerpt(file: &mut File, from: u64) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::package_view::Format;
     use crate::package_view::samples::Sample;
