@@ -75,6 +75,17 @@ fn links_lead_to_what_the_package_holds() {
 }
 
 #[test]
+fn a_link_to_a_folder_is_not_fooled_by_a_name_that_sorts_between() {
+    let edit = |target: &'static str| {
+        move |s: &mut Sample| {
+            s.links = vec![("usr/share/doc/web-x", "web"), ("usr/share/doc/link", target)];
+        }
+    };
+    assert_eq!(ids(edit("../../share/doc")), [vec![], vec![]] as [Vec<&str>; 2]);
+    broken("link-outside", edit("../do"));
+}
+
+#[test]
 fn a_package_says_what_it_is_and_what_it_needs() {
     broken("description-empty", |s| s.description = "");
     broken("dependency-none", |s| s.dependency = None);

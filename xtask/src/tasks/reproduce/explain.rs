@@ -56,7 +56,7 @@ fn details(here: &Path, there: &Path) -> Result<Vec<String>> {
     let (read_here, read_there) = (package_view::read(here)?, package_view::read(there)?);
     for view in &read_here.packages {
         let Some(other) = read_there.packages.iter().find(|other| other.name == view.name) else { continue };
-        for change in changes(view, other) {
+        for change in changes(view, other).into_iter().take(MOST_DETAILS) {
             details.push(words(&change));
             if let Some(range) = inside(here, there, view, other, &change)? {
                 details.push(format!("  {range}"));
