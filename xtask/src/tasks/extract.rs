@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::finding::Level;
 use crate::ips::fmri::quote;
@@ -97,12 +98,8 @@ fn extract(file: &Path, to: &Path, links: bool, limit: u64) -> Result<Vec<Unpack
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    // Removed with all that is in it when this returns early. Its mode lets nobody else in.
-    let making = tempfile::Builder::new()
-        .prefix(".extracting-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(parent)
-        .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    // Removed with all that is in it when this returns early.
+    let making = private_folder(parent)?;
     let mut writer = Writer { root: making.path(), plans: BTreeMap::new(), current: None, written: BTreeSet::new() };
     for plan in &plans {
         plan.prepare(making.path())?;
@@ -123,6 +120,13 @@ fn extract(file: &Path, to: &Path, links: bool, limit: u64) -> Result<Vec<Unpack
     // It has moved away: there is nothing to remove.
     let _ = making.keep();
     Ok(unpacked)
+}
+
+/// A folder that nobody else may enter while it is filled: what is in it is made by this program alone.
+fn private_folder(parent: &Path) -> Result<TempDir> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix(".extracting-").permissions(Permissions::from_mode(0o700));
+    folder.tempdir_in(parent).with_context(|| format!("cannot make a folder in {}", parent.display()))
 }
 
 fn refuse_taken(to: &Path) -> Result<()> {

@@ -1,5 +1,4 @@
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 use super::*;
 use crate::package_view::Format;
@@ -87,6 +86,13 @@ fn scripts_and_licences_come_along_and_cannot_be_run() {
     let own = folder.path().join("there/ABCweb/package");
     assert_eq!(fs::read(own.join("copyright")).unwrap(), b"Do as you like\n");
     assert_eq!(fs::metadata(own.join("postinstall")).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
+fn nobody_else_may_enter_the_folder_while_it_is_filled() {
+    let parent = tempfile::tempdir().unwrap();
+    let mode = fs::metadata(private_folder(parent.path()).unwrap().path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]
