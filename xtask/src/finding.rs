@@ -2,13 +2,18 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
+use crate::shown::is_hostile;
+
 /// A hostile package can have a defect in every line; more than this many tell nothing new.
 const MOST: usize = 1000;
 /// The longest text shown of what a package holds.
 const LONGEST: usize = 300;
 
 /// How much a finding matters; each format's reader says what exactly its errors are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It installs; a careful administrator would rather not.
     Warning,
@@ -17,7 +22,7 @@ pub enum Level {
 }
 
 /// One thing found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// A stable name for the kind of defect.
     pub id: &'static str,
@@ -71,7 +76,7 @@ impl Findings {
     }
 }
 
-/// Keeps control characters of a foreign text from a terminal, and the text to a bearable length.
+/// Keeps hostile characters of a foreign text from a terminal, and the text to a bearable length.
 fn printable(text: &str) -> String {
     let mut shown = String::new();
     for (i, c) in text.chars().enumerate() {
@@ -79,7 +84,7 @@ fn printable(text: &str) -> String {
             shown.push_str("...");
             break;
         }
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_hostile(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{check, ci, docs, manifest, pkg, test};
+use crate::tasks::{check, ci, diff, docs, extract, inspect, lint, manifest, pkg, release, reproduce, test, verify};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -17,6 +17,20 @@ pub struct Flags {
 pub enum Command {
     /// Build the runtime for illumos and write the packages
     Pkg(pkg::Args),
+    /// Say everything that is wrong with packages of any producer
+    Verify(verify::Args),
+    /// Show what a package is and holds
+    Inspect(inspect::Args),
+    /// Unpack packages to look at, safely
+    Extract(extract::Args),
+    /// Show what an upgrade from one package to another changes
+    Diff(diff::Args),
+    /// Judge packages by our own rules, beyond what would be refused
+    Lint(lint::Args),
+    /// Build twice in different places and explain the first difference
+    Reproduce(reproduce::Args),
+    /// Make all that is published of a version; a dry run unless told otherwise
+    Release(release::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
     /// Type-check the runtime for illumos, with warnings denied

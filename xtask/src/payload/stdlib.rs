@@ -23,6 +23,17 @@ pub enum StdChoice {
     Debian,
 }
 
+impl StdChoice {
+    /// The word that asks for it on a command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Installed => "installed",
+            Self::Debian => "debian",
+        }
+    }
+}
+
 impl std::str::FromStr for StdChoice {
     type Err = String;
 

@@ -32,11 +32,7 @@ fn check(name: &'static str, command: &[&str]) -> Check {
 }
 
 fn checks(args: &Args) -> Vec<Check> {
-    let std = match args.std {
-        StdChoice::Auto => "auto",
-        StdChoice::Installed => "installed",
-        StdChoice::Debian => "debian",
-    };
+    let std = args.std.word();
     let mut real =
         check("tests with the real VirtualBox", &["cargo", "xtask", "test", "--tier", "virtualbox", "--may-skip"]);
     real.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
@@ -59,6 +55,7 @@ fn checks(args: &Args) -> Vec<Check> {
     }
     // The packages first: with the consent to install they bring what the check needs.
     checks.push(pkg);
+    checks.push(check("packages, by our own policy", &["cargo", "xtask", "lint", "--deny-warnings"]));
     checks.push(check("illumos, type-checked", &["cargo", "xtask", "check", "--std", std]));
     checks
 }

@@ -2,10 +2,17 @@
 
 pub mod check;
 pub mod ci;
+pub mod diff;
 pub mod docs;
+pub mod extract;
+pub mod inspect;
+pub mod lint;
 pub mod manifest;
 pub mod pkg;
+pub mod release;
+pub mod reproduce;
 pub mod test;
+pub mod verify;
 
 use std::path::Path;
 
@@ -15,6 +22,13 @@ use crate::flags::Command;
 pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
     match command {
         Command::Pkg(args) => pkg::run(args, workspace),
+        Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Extract(args) => extract::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Lint(args) => lint::run(args, workspace),
+        Command::Reproduce(args) => reproduce::run(args, workspace),
+        Command::Release(args) => release::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),

@@ -6,6 +6,7 @@ mod record;
 mod to_ips;
 mod to_svr4;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use crate::contents;
 use crate::payload::{self, StdChoice};
 use crate::time;
 use material::Material;
+
+pub use record::{Record, made};
 
 /// The format to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -57,6 +60,14 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
+    /// The options that ask another `cargo xtask` for the same.
+    pub fn options(&self) -> Vec<OsString> {
+        let mut options: Vec<OsString> = vec!["--std".into(), self.std.word().into()];
+        options.extend(self.bootstrap.then(|| "--bootstrap".into()));
+        options.extend(self.sysroot.iter().flat_map(|sysroot| ["--sysroot".into(), sysroot.into()]));
+        options
+    }
+
     pub fn request(&self, workspace: &Path, source_date_epoch: u64) -> payload::Request {
         payload::Request {
             workspace: workspace.to_path_buf(),
@@ -78,17 +89,29 @@ pub struct Made {
     pub what: String,
 }
 
+/// What one run made.
+pub struct Packages {
+    pub made: Vec<Made>,
+    pub record: Record,
+}
+
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
-    let epoch = time::source_date_epoch(workspace)?;
     let out = args.out.clone().unwrap_or_else(|| workspace.join("target/pkg"));
+    let packages = make(workspace, args.format, &args.toolchain, &out)?;
+    tell(args.json, &out, &packages.made, &packages.record)
+}
+
+/// Builds, writes packages and their record into a folder, and reads them back.
+pub fn make(workspace: &Path, format: Format, toolchain: &Toolchain, out: &Path) -> Result<Packages> {
+    let epoch = time::source_date_epoch(workspace)?;
     let contents = contents::read(workspace)?;
-    let payload = payload::build(&args.toolchain.request(workspace, epoch), &mut |text| eprintln!("{text}"))?;
+    let payload = payload::build(&toolchain.request(workspace, epoch), &mut |text| eprintln!("{text}"))?;
     let material = Material::gather(workspace, &contents, &payload.executable)?;
 
-    fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let version = env!("CARGO_PKG_VERSION");
     let mut made = Vec::new();
-    if args.format != Format::Ips {
+    if format != Format::Ips {
         let package = to_svr4::package(&contents, &material, version, epoch)?;
         let name = format!("{}-{version}.pkg", contents.package.svr4);
         let path = out.join(&name);
@@ -100,7 +123,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         readback::gzip(&zipped, &path)?;
         made.push(record::made(&zipped, "the same, gzipped")?);
     }
-    if args.format != Format::Svr4 {
+    if format != Format::Svr4 {
         let publisher = &contents.package.publisher;
         let package = to_ips::package(&contents, &material, version, epoch)?;
         let path = out.join(format!("vboxsvc-{version}.p5p"));
@@ -113,13 +136,13 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         readback::bridge(&path, &contents)?;
         made.push(record::made(&path, "IPS bridge to the SVR4 VirtualBox")?);
     }
-    let record = record::Record::new(workspace, version, epoch, &payload, &contents, &material, &made)?;
-    made.extend(record::write(&out, &record, &made)?);
-    tell(args.json, &out, &made, &record)
+    let record = Record::new(workspace, version, epoch, &payload, &contents, &material, &made)?;
+    made.extend(record::write(out, &record, &made)?);
+    Ok(Packages { made, record })
 }
 
 /// Writes a file under another name first: what stands under its own name is always whole.
-fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<fs::File>) -> Result<()>) -> Result<()> {
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<fs::File>) -> Result<()>) -> Result<()> {
     let folder = path.parent().context("a package needs a folder")?;
     let file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
     let mut out = BufWriter::new(file.reopen()?);
@@ -139,7 +162,7 @@ fn gzip(from: &Path, to: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-fn tell(json: bool, out: &Path, made: &[Made], record: &record::Record) -> Result<()> {
+fn tell(json: bool, out: &Path, made: &[Made], record: &Record) -> Result<()> {
     let width = made.iter().map(|m| m.file.len()).max().unwrap_or_default();
     let mut table = format!("\n{:width$}  {:>9}  {:16}  what\n", "file", "bytes", "sha256");
     for m in made {

@@ -86,6 +86,15 @@ impl Record {
     pub fn standing(&self) -> &str {
         &self.executable.standing
     }
+
+    /// The standard library in the executable, and the compiler, as they name themselves.
+    pub fn toolchain(&self) -> (&str, &str) {
+        (&self.executable.std, &self.executable.rustc)
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.source_date_epoch
+    }
 }
 
 /// Writes the record and the checksums of everything made, the record included.
