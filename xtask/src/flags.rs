@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{check, ci, docs, manifest, pkg, test};
+use crate::tasks::{check, ci, docs, manifest, notices, pkg, test};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -19,6 +19,8 @@ pub enum Command {
     Pkg(pkg::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
+    /// Gather the licences of what is linked into the program
+    Notices(notices::Args),
     /// Type-check the runtime for illumos, with warnings denied
     Check(check::Args),
     /// Run the tests, tier by tier

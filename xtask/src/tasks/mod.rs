@@ -4,6 +4,7 @@ pub mod check;
 pub mod ci;
 pub mod docs;
 pub mod manifest;
+pub mod notices;
 pub mod pkg;
 pub mod test;
 
@@ -16,6 +17,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
     match command {
         Command::Pkg(args) => pkg::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
+        Command::Notices(args) => notices::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),

@@ -83,7 +83,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| workspace.join("target/pkg"));
     let contents = contents::read(workspace)?;
     let payload = payload::build(&args.toolchain.request(workspace, epoch), &mut |text| eprintln!("{text}"))?;
-    let material = Material::gather(workspace, &contents, &payload.executable)?;
+    let material = Material::gather(workspace, &contents, &payload.executable, epoch)?;
 
     fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let version = env!("CARGO_PKG_VERSION");
