@@ -3,6 +3,8 @@
 mod material;
 mod readback;
 mod record;
+#[cfg(test)]
+mod tests;
 mod to_ips;
 mod to_svr4;
 

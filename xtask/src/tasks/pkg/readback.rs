@@ -58,20 +58,14 @@ fn meant_svr4<'a>(contents: &'a Contents, material: &Material) -> Result<(Object
     Ok((objects, classes))
 }
 
-/// What the IPS package holds, with the attributes of each file that only IPS has.
-fn meant_ips<'a>(
-    contents: &'a Contents,
-    material: &Material,
-) -> Result<(Objects, BTreeMap<String, &'a BTreeMap<String, String>>)> {
+/// What the IPS package holds.
+fn meant_ips(contents: &Contents, material: &Material) -> Result<Objects> {
     let mut objects = meant(contents, material)?;
-    let mut attributes: BTreeMap<_, _> = contents.files.iter().map(|file| (file.path.clone(), &file.ips)).collect();
     for database in &contents.rbac.databases {
-        let path = contents.rbac.fragment(database);
         let sha256 = hex(&Sha256::digest(material.lines(&database.name)?));
-        objects.insert(path.clone(), file_words(0o444, "root", "sys", &sha256));
-        attributes.insert(path, &contents.rbac.ips);
+        objects.insert(contents.rbac.fragment(database), file_words(0o444, "root", "sys", &sha256));
     }
-    Ok((objects, attributes))
+    Ok(objects)
 }
 
 fn agree(path: &Path, found: &Objects, meant: &Objects) -> Result<()> {
@@ -251,8 +245,8 @@ pub fn ips(path: &Path, contents: &Contents, material: &Material) -> Result<()> 
     if package.name != contents.package.ips {
         faults.push(format!("it holds the package {}", package.name));
     }
-    let (meant, attributes) = meant_ips(contents, material)?;
-    for (path, attributes) in attributes {
+    let fragments = contents.rbac.databases.iter().map(|d| (contents.rbac.fragment(d), &contents.rbac.ips));
+    for (path, attributes) in contents.files.iter().map(|f| (f.path.clone(), &f.ips)).chain(fragments) {
         let action = package.actions.iter().find(|a| a.value("path") == Some(&path));
         for (name, value) in attributes {
             if action.and_then(|a| a.value(name)) != Some(value) {
@@ -261,7 +255,7 @@ pub fn ips(path: &Path, contents: &Contents, material: &Material) -> Result<()> 
         }
     }
     refuse(path, faults)?;
-    agree(path, &found, &meant)
+    agree(path, &found, &meant_ips(contents, material)?)
 }
 
 /// The bridge holds its own description and nothing else.
