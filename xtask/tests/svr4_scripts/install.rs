@@ -52,6 +52,15 @@ fn a_kernel_that_cannot_run_the_program_ends_the_installation() {
 }
 
 #[test]
+fn a_package_that_an_admin_file_relocates_is_not_installed() {
+    in_each_shell(|sandbox| {
+        let ran = sandbox.run_with("checkinstall", &[("CLIENT_BASEDIR", "/opt/vbox")]);
+        assert!(ran.code == 3 && ran.said.contains("/opt/vbox"), "{ran:?}");
+        assert_eq!(sandbox.run_with("checkinstall", &[("CLIENT_BASEDIR", "/"), ("PKG_INSTALL_ROOT", "/")]).code, 0);
+    });
+}
+
+#[test]
 fn the_services_are_there_when_pkgadd_returns() {
     in_each_shell(|sandbox| {
         assert_eq!(sandbox.run("preinstall").said, "");

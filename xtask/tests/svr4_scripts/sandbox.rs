@@ -113,7 +113,7 @@ pub const MANIFESTS: [&str; 3] = ["vbox-svc.xml", "vbox-delay-on-boot.xml", "vbo
 
 pub struct Sandbox {
     folder: TempDir,
-    shell: Vec<&'static str>,
+    shell: Vec<PathBuf>,
 }
 
 /// What a script did.
@@ -123,13 +123,15 @@ pub struct Ran {
     pub said: String,
 }
 
-/// The shells of this machine that are near enough to /sbin/sh of one system or another.
-pub fn shells() -> Vec<Vec<&'static str>> {
-    let known: [&[&str]; 7] =
-        [&["dash"], &["bash", "--posix"], &["ksh93"], &["ksh"], &["mksh"], &["busybox", "sh"], &["bosh"]];
-    let folders = ["/usr/bin", "/bin"];
-    let there = |shell: &&&[&str]| folders.iter().any(|folder| Path::new(folder).join(shell[0]).exists());
-    let found: Vec<Vec<&str>> = known.iter().filter(there).map(|shell| shell.to_vec()).collect();
+/// The shells on PATH that are near enough to /sbin/sh of one system or another.
+pub fn shells() -> Vec<Vec<PathBuf>> {
+    let known: [&[&str]; 6] = [&["dash"], &["bash", "--posix"], &["ksh93"], &["ksh"], &["mksh"], &["busybox", "sh"]];
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
+    let find = |shell: &&[&str]| {
+        let program = folders.iter().map(|folder| folder.join(shell[0])).find(|path| path.exists())?;
+        Some(std::iter::once(program).chain(shell[1..].iter().map(PathBuf::from)).collect())
+    };
+    let found: Vec<Vec<PathBuf>> = known.iter().filter_map(find).collect();
     assert!(!found.is_empty(), "there is no shell to run the scripts");
     found
 }
@@ -143,7 +145,7 @@ pub fn in_each_shell(test: impl Fn(&Sandbox)) {
 
 impl Sandbox {
     /// A host on which SMF lives, and nothing is installed.
-    fn new(shell: Vec<&'static str>) -> Sandbox {
+    fn new(shell: Vec<PathBuf>) -> Sandbox {
         let sandbox = Sandbox { folder: tempfile::tempdir().unwrap(), shell };
         for (name, text) in [
             ("svcs", SVCS),
@@ -235,14 +237,17 @@ impl Sandbox {
 
     /// Runs a script for the root that `pkgadd -R` gives; empty for the running system.
     pub fn run_for(&self, script: &str, root: &str) -> Ran {
+        let parameters: &[(&str, &str)] = if root.is_empty() { &[] } else { &[("PKG_INSTALL_ROOT", root)] };
+        self.run_with(script, parameters)
+    }
+
+    /// Runs a script with parameters of the package in its environment, beside those that are always there.
+    pub fn run_with(&self, script: &str, parameters: &[(&str, &str)]) -> Ran {
         let moved = self.write(&format!("scripts/{script}"), &self.moved(&text_of(script)));
-        let mut command = Command::new(self.shell[0]);
+        let mut command = Command::new(&self.shell[0]);
         command.args(&self.shell[1..]).arg(moved).env_clear();
         command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
-        command.env("SANDBOX", self.folder.path()).env("PKGINST", "COSvboxsvc");
-        if !root.is_empty() {
-            command.env("PKG_INSTALL_ROOT", root);
-        }
+        command.env("SANDBOX", self.folder.path()).env("PKGINST", "COSvboxsvc").envs(parameters.iter().copied());
         let output = command.output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(errors.is_empty(), "{script} under {:?}: {errors}", self.shell);
@@ -258,6 +263,8 @@ impl Sandbox {
             .replace("$root$path", &format!("{here}$root$path"))
             .replace("/etc/svc/volatile", &format!("{here}/etc/svc/volatile"))
             .replace("state=/var/svc", &format!("state={here}/var/svc"))
+            // Some shells have a sleep of their own.
+            .replace("  sleep ", &format!("  {here}/bin/sleep "))
             // Half an hour is as good as two minutes here, and fifteen times as long.
             .replace("limit=1800", "limit=120")
     }
