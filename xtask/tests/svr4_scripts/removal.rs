@@ -95,7 +95,7 @@ fn pkgrm_and_pkgadd_enable_what_was_enabled_and_nothing_else() {
         host(sandbox);
         assert_eq!(sandbox.run("preremove").code, 0);
         let ran = sandbox.run("postremove");
-        assert!(ran.code == 0 && ran.said.contains("svccfg delete svc:/site/xvm/vbox\n"), "{ran:?}");
+        assert!(ran.code == 0 && ran.said.contains("svccfg delete -f svc:/site/xvm/vbox\n"), "{ran:?}");
         assert_eq!(sandbox.of_service(WEB, "enabled"), "false");
 
         assert_eq!(sandbox.run("preinstall").code, 0);
