@@ -2,6 +2,9 @@
 //!
 //! SMF is the stand-in, whose clean-up follows illumos's svccfg: it shows that the manifests ask for the right thing.
 
+// Test code, which may unwrap.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fs;

@@ -79,6 +79,17 @@ fn a_vm_whose_stop_fails_ends_the_removal_and_one_that_was_in_maintenance_before
 }
 
 #[test]
+fn an_smf_that_does_not_answer_is_not_taken_for_a_vm_that_is_down() {
+    in_each_shell(|sandbox| {
+        host(sandbox);
+        sandbox.set_of_service(WEB, "stopping", "\n\n\nonline*\ndisabled\n");
+        let ran = sandbox.run("preremove");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(sandbox.read("slept").lines().count(), 4);
+    });
+}
+
+#[test]
 fn another_root_and_a_root_without_smf_have_nothing_to_stop() {
     in_each_shell(|sandbox| {
         host(sandbox);
