@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 /// Where the description is, below the workspace.
 pub const FILE: &str = "pkg/contents.toml";
+/// Where the SVR4 scripts are, below the workspace.
+pub const SCRIPTS: &str = "pkg/svr4";
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,7 +19,10 @@ pub struct Contents {
     /// Folders that every system has already.
     system_folders: Vec<String>,
     pub package: About,
+    pub zones: Zones,
     pub virtualbox: VirtualBox,
+    pub svr4: Svr4,
+    pub rbac: Rbac,
     #[serde(rename = "file")]
     pub files: Vec<File>,
     #[serde(rename = "directory")]
@@ -56,12 +61,62 @@ pub struct VirtualBox {
     pub bridge_description: String,
 }
 
+/// Which zones the package is for, in each format's words.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zones {
+    pub svr4: BTreeMap<String, String>,
+    pub ips: Vec<String>,
+}
+
+/// What only the SVR4 package has.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Svr4 {
+    /// Their names, which are those of the files in [`SCRIPTS`] too.
+    pub scripts: Vec<String>,
+}
+
+/// Lines for the system's databases of rights.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rbac {
+    /// Where the databases are.
+    pub folder: String,
+    /// Attributes that only an IPS action has.
+    #[serde(default)]
+    pub ips: BTreeMap<String, String>,
+    #[serde(rename = "database")]
+    pub databases: Vec<Database>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub name: String,
+    pub workspace: PathBuf,
+}
+
+impl Rbac {
+    /// The database itself, which SVR4's class script merges into.
+    pub fn database(&self, database: &Database) -> String {
+        format!("{}/{}", self.folder, database.name)
+    }
+
+    /// The package's own fragment, which IPS delivers.
+    pub fn fragment(&self, database: &Database) -> String {
+        format!("{}/{}.d/vboxsvc", self.folder, database.name)
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     pub path: String,
     payload: Option<String>,
     manifest: Option<String>,
+    man: Option<String>,
+    completion: Option<String>,
     workspace: Option<PathBuf>,
     pub mode: String,
     #[serde(default = "root")]
@@ -80,16 +135,26 @@ pub struct File {
 pub enum Source<'a> {
     Payload(&'a str),
     Manifest(&'a str),
+    /// A page of the manual, by its file name.
+    Man(&'a str),
+    /// Completions, by the shell's name.
+    Completion(&'a str),
     Workspace(&'a Path),
 }
 
 impl File {
     pub fn source(&self) -> Result<Source<'_>> {
-        match (&self.payload, &self.manifest, &self.workspace) {
-            (Some(name), None, None) => Ok(Source::Payload(name)),
-            (None, Some(name), None) => Ok(Source::Manifest(name)),
-            (None, None, Some(path)) => Ok(Source::Workspace(path)),
-            _ => bail!("{FILE}: {}: give one of payload, manifest and workspace", self.path),
+        let given = [
+            self.payload.as_deref().map(Source::Payload),
+            self.manifest.as_deref().map(Source::Manifest),
+            self.man.as_deref().map(Source::Man),
+            self.completion.as_deref().map(Source::Completion),
+            self.workspace.as_deref().map(Source::Workspace),
+        ];
+        let mut given = given.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(source), None) => Ok(source),
+            _ => bail!("{FILE}: {}: give one of payload, manifest, man, completion and workspace", self.path),
         }
     }
 
@@ -215,6 +280,35 @@ mod tests {
     fn a_file_in_a_folder_that_nobody_delivers_is_refused() {
         let lost = committed().replace("path = \"usr/bin/vboxsvc\"", "path = \"opt/none/vboxsvc\"");
         assert!(parse(&lost).unwrap_err().to_string().contains("opt/none/vboxsvc"));
+    }
+
+    #[test]
+    fn every_script_is_one_that_pkgadd_or_pkgrm_runs_and_every_file_there_is_a_script() {
+        let mut scripts = parse(&committed()).unwrap().svr4.scripts;
+        let known = ["request", "checkinstall", "preinstall", "postinstall", "preremove", "postremove"];
+        assert!(scripts.iter().all(|name| known.contains(&name.as_str())), "{scripts:?}");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(SCRIPTS);
+        let mut there: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        scripts.sort();
+        there.sort();
+        assert_eq!(scripts, there);
+    }
+
+    /// The system's class script refuses other names.
+    #[test]
+    fn databases_of_rights_are_known_by_their_names_and_merged_in_their_place() {
+        let rbac = parse(&committed()).unwrap().rbac;
+        let names: Vec<&str> = rbac.databases.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names, ["auth_attr", "prof_attr", "exec_attr"]);
+        assert_eq!(rbac.database(&rbac.databases[0]), "etc/security/auth_attr");
+        assert_eq!(rbac.fragment(&rbac.databases[0]), "etc/security/auth_attr.d/vboxsvc");
+    }
+
+    #[test]
+    fn a_file_with_two_sources_is_refused() {
+        let two = committed().replace("payload = \"vboxsvc\"", "payload = \"vboxsvc\"\nman = \"vboxsvc.8\"");
+        assert!(parse(&two).unwrap_err().to_string().contains("lib/svc/method/vboxsvc"));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::tasks::{check, ci, diff, docs, extract, inspect, lint, manifest, pkg, release, reproduce, test, verify};
+use crate::tasks::{
+    check, ci, diff, docs, extract, inspect, lint, manifest, notices, pkg, release, reproduce, test, verify,
+};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about = "Builds, packages and verifies vboxsvc")]
@@ -33,6 +35,8 @@ pub enum Command {
     Release(release::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
+    /// Gather the licences of what is linked into the program
+    Notices(notices::Args),
     /// Type-check the runtime for illumos, with warnings denied
     Check(check::Args),
     /// Run the tests, tier by tier

@@ -1,14 +1,16 @@
 //! The distribution toolkit as a library: the two package formats, the manifests and the illumos payload.
 //!
 //! `svr4` and `ips` know bytes and formats and never which package they write; `contents` reads what ours holds from
-//! `pkg/`; `tasks` puts them together, one file a command.
+//! `pkg/`; `smf`, `manual` and `completion` make files of it from the table of settings and the command line; `tasks` puts them together, one file a command.
 
+pub mod completion;
 pub mod content;
 pub mod contents;
 pub mod finding;
 pub mod flags;
 pub mod ips;
 pub mod lint;
+pub mod manual;
 pub mod package_view;
 pub mod payload;
 pub mod shown;

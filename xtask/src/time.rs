@@ -27,9 +27,18 @@ pub fn source_date_epoch(workspace: &Path) -> Result<u64> {
 
 /// The moment as `yyyymmddHHMMSS` in UTC.
 pub fn compact(epoch: u64) -> Result<String> {
+    formatted(epoch, "%Y%m%d%H%M%S")
+}
+
+/// The day as a page of the manual has it.
+pub fn day(epoch: u64) -> Result<String> {
+    formatted(epoch, "%B %-d, %Y")
+}
+
+fn formatted(epoch: u64, format: &str) -> Result<String> {
     let seconds = i64::try_from(epoch).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
     let moment = seconds.with_context(|| format!("the time {epoch} is beyond the calendar"))?;
-    Ok(moment.strftime("%Y%m%d%H%M%S").to_string())
+    Ok(moment.strftime(format).to_string())
 }
 
 #[cfg(test)]
@@ -39,6 +48,7 @@ mod tests {
     #[test]
     fn a_moment_is_written_without_separators() {
         assert_eq!(compact(1_763_820_000).unwrap(), "20251122140000");
+        assert_eq!(day(1_763_820_000).unwrap(), "November 22, 2025");
         assert!(compact(u64::MAX).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! The templates hold what is written once (dependencies, methods, the sample instance); everything said of a setting
 //! comes from the table. Neither knows where the result goes. The same input gives the same bytes.
 
-mod settings;
+pub(crate) mod settings;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use vboxsvc::settings::table;
 /// Where the templates are, below the workspace.
 pub const TEMPLATES: &str = "manifest-templates";
 /// The manifests, in the order in which they are rendered. Each has a template of this name and `.tera`.
-pub const MANIFESTS: [&str; 2] = ["vbox-svc.xml", "vbox-delay-on-boot.xml"];
+pub const MANIFESTS: [&str; 3] = ["vbox-svc.xml", "vbox-delay-on-boot.xml", "vbox-zvol-rights.xml"];
 
 /// What may differ from one package to another.
 #[derive(Debug, Clone, PartialEq, Eq)]

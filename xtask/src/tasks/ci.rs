@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::payload::StdChoice;
+use crate::smf::render::MANIFESTS;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -46,12 +47,13 @@ fn checks(args: &Args) -> Vec<Check> {
         check("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--locked", "--quiet"]),
         check("the page of what is tested where", &["cargo", "xtask", "docs", "--check"]),
         check("manifests", &["cargo", "xtask", "manifest"]),
+        check("third-party notices", &["cargo", "xtask", "notices", "--check"]),
     ];
     if let Some(dtd) = &args.dtd {
-        let dtd = dtd.display().to_string();
-        let files = ["target/manifest/vbox-svc.xml", "target/manifest/vbox-delay-on-boot.xml"];
-        checks
-            .push(check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid", &dtd, files[0], files[1]]));
+        let mut validation = check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid"]);
+        validation.command.push(dtd.display().to_string());
+        validation.command.extend(MANIFESTS.map(|name| format!("target/manifest/{name}")));
+        checks.push(validation);
     }
     // The packages first: with the consent to install they bring what the check needs.
     checks.push(pkg);

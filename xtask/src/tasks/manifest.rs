@@ -60,17 +60,18 @@ fn checked(rendered: &[Rendered]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smf::render::MANIFESTS;
 
     fn workspace() -> &'static Path {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
     }
 
     #[test]
-    fn both_manifests_are_written_as_they_were_rendered() {
+    fn all_manifests_are_written_as_they_were_rendered() {
         let out = tempfile::tempdir().unwrap();
         let paths = write_to(workspace(), &out.path().join("deep/er")).unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["vbox-svc.xml", "vbox-delay-on-boot.xml"]);
+        assert_eq!(names, MANIFESTS);
         let rendered = render_all(workspace(), env!("CARGO_PKG_VERSION"), &Variables::default()).unwrap();
         for (path, manifest) in paths.iter().zip(rendered) {
             assert_eq!(std::fs::read_to_string(path).unwrap(), manifest.text);

@@ -8,6 +8,7 @@ pub mod extract;
 pub mod inspect;
 pub mod lint;
 pub mod manifest;
+pub mod notices;
 pub mod pkg;
 pub mod release;
 pub mod reproduce;
@@ -30,6 +31,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Reproduce(args) => reproduce::run(args, workspace),
         Command::Release(args) => release::run(args, workspace),
         Command::Manifest(args) => manifest::run(args, workspace),
+        Command::Notices(args) => notices::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),

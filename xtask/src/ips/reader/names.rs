@@ -180,6 +180,8 @@ mod tests {
         fn the_writers_types_and_this_check_agree(
             text in "(pkg:/|pkg://ex/|//ex/|/)?[a-z./-]{0,4}(@[0-9.,:-]{0,6}(:2024(0229|0230|1301)T2[0-9]5959Z)?)?"
         ) {
+            // Without a publisher after two slashes: others write that, we never do.
+            prop_assume!(!text.starts_with("pkg:///") && !text.starts_with("///"));
             prop_assert_eq!(fmri(&text).is_ok(), text.parse::<Fmri>().is_ok(), "{}", text);
         }
 

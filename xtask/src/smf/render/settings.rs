@@ -68,7 +68,8 @@ fn setting(row: &Row) -> Setting {
     }
 }
 
-fn level(row: &Row) -> Option<&'static str> {
+/// What is special about where a setting is looked up.
+pub(crate) fn level(row: &Row) -> Option<&'static str> {
     match row.level {
         Level::Normal => None,
         Level::Own => Some("An interactive or dual-boot VM has it from its own instance only."),
@@ -97,7 +98,7 @@ fn comment(row: &Row, level: Option<&str>) -> Vec<String> {
 }
 
 /// The defaults that are not what the manifest sets.
-fn without(row: &Row) -> Option<String> {
+pub(crate) fn without(row: &Row) -> Option<String> {
     match (row.built_in, row.manifest) {
         // An empty value means the built-in.
         (_, None | Some("")) => None,

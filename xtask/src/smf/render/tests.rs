@@ -132,6 +132,32 @@ fn a_value_that_the_pattern_forbids_is_found_on_an_instance() {
     }
 }
 
+/// SMF's clean-up bails out at the first property of this group whose name is not made of a path below the folders of
+/// manifests (lib_svc_manifest…, var_svc_manifest…), and an import keeps only those whose values are strings.
+#[test]
+fn every_service_is_kept_from_the_clean_up_that_deletes_instances() {
+    for manifest in rendered(&Variables::default()) {
+        let document = parsed(&manifest.text);
+        let group = find(&document, "property_group", "manifestfiles");
+        let ties: Vec<Node> = group.children().filter(Node::is_element).collect();
+        assert_eq!(ties.len(), 1, "{}", manifest.file_name);
+        let name = ties[0].attribute("name").unwrap();
+        assert!(!name.starts_with("lib_svc_manifest") && !name.starts_with("var_svc_manifest"), "{name}");
+        assert_eq!(ties[0].attribute("type"), Some("astring"));
+        assert_eq!(group.attribute("type"), Some("framework"));
+    }
+}
+
+#[test]
+fn the_services_beside_the_vms_are_disabled_as_they_come() {
+    for name in ["vbox-delay-on-boot.xml", "vbox-zvol-rights.xml"] {
+        let text = text_of(name);
+        let document = parsed(&text);
+        let created = document.descendants().find(|node| node.has_tag_name("create_default_instance")).unwrap();
+        assert_eq!(created.attribute("enabled"), Some("false"), "{name}");
+    }
+}
+
 #[test]
 fn the_sample_instance_is_disabled_and_sets_nothing() {
     let text = text_of("vbox-svc.xml");
@@ -178,13 +204,14 @@ fn versions_are_shown_in_full_and_numbered_for_smf() {
 #[test]
 fn variables_reach_the_manifests() {
     let variables = Variables { method: "/opt/vboxsvc/method".into(), delay_seconds: 45 };
-    let [service, delay] = rendered(&variables).try_into().unwrap();
+    let [service, delay, zvol_rights] = rendered(&variables).try_into().unwrap();
     for method in ["start", "stop", "refresh"] {
         let document = parsed(&service.text);
         assert_eq!(find(&document, "exec_method", method).attribute("exec"), Some("/opt/vboxsvc/method %m"));
     }
     assert!(delay.text.contains("name=\"seconds\" type=\"integer\" value=\"45\""));
-    assert!(!service.text.contains("/lib/svc/method"));
+    assert!(zvol_rights.text.contains("exec=\"/opt/vboxsvc/method zvol-rights restore\""));
+    assert!(![&service, &zvol_rights].iter().any(|manifest| manifest.text.contains("/lib/svc/method")));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod material;
 mod readback;
 mod record;
+#[cfg(test)]
+mod tests;
 mod to_ips;
 mod to_svr4;
 
@@ -106,7 +108,7 @@ pub fn make(workspace: &Path, format: Format, toolchain: &Toolchain, out: &Path)
     let epoch = time::source_date_epoch(workspace)?;
     let contents = contents::read(workspace)?;
     let payload = payload::build(&toolchain.request(workspace, epoch), &mut |text| eprintln!("{text}"))?;
-    let material = Material::gather(workspace, &contents, &payload.executable)?;
+    let material = Material::gather(workspace, &contents, &payload.executable, epoch)?;
 
     fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let version = env!("CARGO_PKG_VERSION");

@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::material::Material;
 use super::record::hex;
+use super::to_svr4::RBAC;
 use crate::contents::Contents;
 use crate::ips::reader as ips_reader;
-use crate::svr4::pkgmap::{Attributes, Item, Object};
+use crate::svr4::pkgmap::{Attributes, FileKind, Item, Object};
 use crate::svr4::reader as svr4_reader;
 
 /// One object of a package in words that both formats share.
@@ -27,7 +28,7 @@ fn directory_words(mode: u32, owner: &str, group: &str) -> String {
     format!("dir {mode:04o} {owner} {group}")
 }
 
-/// What the description and the material say the package holds.
+/// What the description and the material say both packages hold.
 fn meant(contents: &Contents, material: &Material) -> Result<Objects> {
     let mut objects = Objects::new();
     for file in &contents.files {
@@ -39,6 +40,30 @@ fn meant(contents: &Contents, material: &Material) -> Result<Objects> {
     }
     for link in &contents.links {
         objects.insert(link.path.clone(), format!("link {}", link.target));
+    }
+    Ok(objects)
+}
+
+/// What the SVR4 package holds, with the class of each file.
+fn meant_svr4<'a>(contents: &'a Contents, material: &Material) -> Result<(Objects, BTreeMap<String, &'a str>)> {
+    let mut objects = meant(contents, material)?;
+    let mut classes: BTreeMap<String, &str> =
+        contents.files.iter().map(|file| (file.path.clone(), file.class.as_str())).collect();
+    for database in &contents.rbac.databases {
+        let path = contents.rbac.database(database);
+        let sha256 = hex(&Sha256::digest(material.lines(&database.name)?));
+        objects.insert(path.clone(), format!("editable {}", file_words(0o644, "root", "sys", &sha256)));
+        classes.insert(path, RBAC);
+    }
+    Ok((objects, classes))
+}
+
+/// What the IPS package holds.
+fn meant_ips(contents: &Contents, material: &Material) -> Result<Objects> {
+    let mut objects = meant(contents, material)?;
+    for database in &contents.rbac.databases {
+        let sha256 = hex(&Sha256::digest(material.lines(&database.name)?));
+        objects.insert(contents.rbac.fragment(database), file_words(0o444, "root", "sys", &sha256));
     }
     Ok(objects)
 }
@@ -106,9 +131,10 @@ pub fn svr4(path: &Path, contents: &Contents, material: &Material) -> Result<()>
     for row in &package.rows {
         let Item::Object(entry) = &row.item else { continue };
         let words = match &entry.object {
-            Object::File { attributes, .. } => {
+            Object::File { kind, attributes, .. } => {
                 let sha256 = hashes.done.get(&format!("reloc/{}", entry.path)).cloned().unwrap_or_default();
-                attributed(attributes, |mode, owner, group| file_words(mode, owner, group, &sha256))
+                let words = attributed(attributes, |mode, owner, group| file_words(mode, owner, group, &sha256));
+                if *kind == FileKind::Editable { format!("editable {words}") } else { words }
             }
             Object::Directory { attributes, .. } => attributed(attributes, directory_words),
             Object::Link { target, .. } => format!("link {target}"),
@@ -117,11 +143,24 @@ pub fn svr4(path: &Path, contents: &Contents, material: &Material) -> Result<()>
         found.insert(entry.path.clone(), words);
         classes.insert(entry.path.as_str(), entry.class.as_str());
     }
-    agree(path, &found, &meant(contents, material)?)?;
-    let wrong_class = contents.files.iter().filter(|f| classes.get(f.path.as_str()) != Some(&f.class.as_str()));
-    let mut faults: Vec<String> = wrong_class.map(|f| format!("{} is not in the class {}", f.path, f.class)).collect();
+    let (meant, meant_classes) = meant_svr4(contents, material)?;
+    agree(path, &found, &meant)?;
+    let wrong_class = meant_classes.iter().filter(|(path, class)| classes.get(path.as_str()) != Some(class));
+    let mut faults: Vec<String> =
+        wrong_class.map(|(path, class)| format!("{path} is not in the class {class}")).collect();
     if !hashes.done.contains_key("install/depend") {
         faults.push("the dependency on VirtualBox is missing".to_string());
+    }
+    for (name, text) in &material.scripts {
+        if hashes.done.get(&format!("install/{name}")) != Some(&hex(&Sha256::digest(text))) {
+            faults.push(format!("the script {name} is missing, or another"));
+        }
+    }
+    let stated = package.info.as_ref();
+    for (name, value) in &contents.zones.svr4 {
+        if stated.and_then(|info| info.get(name)) != Some(value) {
+            faults.push(format!("pkginfo does not say {name}={value}"));
+        }
     }
     refuse(path, faults)
 }
@@ -206,16 +245,17 @@ pub fn ips(path: &Path, contents: &Contents, material: &Material) -> Result<()> 
     if package.name != contents.package.ips {
         faults.push(format!("it holds the package {}", package.name));
     }
-    for file in &contents.files {
-        let action = package.actions.iter().find(|a| a.value("path") == Some(&file.path));
-        for (name, value) in &file.ips {
+    let fragments = contents.rbac.databases.iter().map(|d| (contents.rbac.fragment(d), &contents.rbac.ips));
+    for (path, attributes) in contents.files.iter().map(|f| (f.path.clone(), &f.ips)).chain(fragments) {
+        let action = package.actions.iter().find(|a| a.value("path") == Some(&path));
+        for (name, value) in attributes {
             if action.and_then(|a| a.value(name)) != Some(value) {
-                faults.push(format!("{} has not {name}={value}", file.path));
+                faults.push(format!("{path} has not {name}={value}"));
             }
         }
     }
     refuse(path, faults)?;
-    agree(path, &found, &meant(contents, material)?)
+    agree(path, &found, &meant_ips(contents, material)?)
 }
 
 /// The bridge holds its own description and nothing else.

@@ -7,6 +7,9 @@ use crate::contents::Contents;
 use crate::ips::fmri::Timestamp;
 use crate::ips::{Action, Content, Fmri, Package};
 
+/// As the system's own fragments have it.
+pub const FRAGMENT_MODE: &str = "0444";
+
 pub fn package(contents: &Contents, material: &Material, version: &str, epoch: u64) -> Result<Package> {
     let about = &contents.package;
     let mut actions = described(contents, &about.summary, &about.description);
@@ -17,6 +20,11 @@ pub fn package(contents: &Contents, material: &Material, version: &str, epoch: u
         let content = Content::Bytes(material.of(&file.path)?.to_vec());
         let action = Action::file(&file.path, &file.owner, &file.group, &file.mode, content);
         actions.push(file.ips.iter().fold(action, |action, (name, value)| action.with(name, value)));
+    }
+    for database in &contents.rbac.databases {
+        let content = Content::Bytes(material.lines(&database.name)?.to_vec());
+        let action = Action::file(&contents.rbac.fragment(database), "root", "sys", FRAGMENT_MODE, content);
+        actions.push(contents.rbac.ips.iter().fold(action, |action, (name, value)| action.with(name, value)));
     }
     for directory in &contents.directories {
         actions.push(Action::dir(&directory.path, &directory.owner, &directory.group, &directory.mode));
@@ -37,14 +45,15 @@ pub fn bridge(contents: &Contents, version: &str, epoch: u64) -> Result<Package>
 /// What both packages say of themselves.
 fn described(contents: &Contents, summary: &str, description: &str) -> Vec<Action> {
     let about = &contents.package;
+    let zones = Action::new(crate::ips::Kind::Set).with("name", "variant.opensolaris.zone");
+    let zones = contents.zones.ips.iter().fold(zones, |action, zone| action.with("value", zone));
     vec![
         Action::set("pkg.summary", summary),
         Action::set("pkg.description", description),
         Action::set("info.classification", &about.classification),
         Action::set("info.upstream-url", &about.url),
         Action::set("org.opensolaris.consolidation", &about.publisher),
-        // For the global zone and for local ones alike.
-        Action::set("variant.opensolaris.zone", "global").with("value", "nonglobal"),
+        zones,
     ]
 }
 

@@ -11,6 +11,9 @@ use crate::svr4::pkginfo::PkgInfo;
 use crate::svr4::pkgmap::{Attributes, Entry, FileKind, LinkKind, Object};
 use crate::time;
 
+/// The class whose script merges lines into the system's databases.
+pub const RBAC: &str = "rbac";
+
 pub fn package(contents: &Contents, material: &Material, version: &str, epoch: u64) -> Result<Package> {
     let mut entries = Vec::new();
     for file in &contents.files {
@@ -21,6 +24,17 @@ pub fn package(contents: &Contents, material: &Material, version: &str, epoch: u
                 kind: FileKind::Plain,
                 attributes: Attributes::new(file.mode()?, &file.owner, &file.group),
                 contents: Content::Bytes(material.of(&file.path)?.to_vec()),
+            },
+        });
+    }
+    for database in &contents.rbac.databases {
+        entries.push(Entry {
+            class: RBAC.to_string(),
+            path: contents.rbac.database(database),
+            object: Object::File {
+                kind: FileKind::Editable,
+                attributes: Attributes::new(0o644, "root", "sys"),
+                contents: Content::Bytes(material.lines(&database.name)?.to_vec()),
             },
         });
     }
@@ -41,13 +55,17 @@ pub fn package(contents: &Contents, material: &Material, version: &str, epoch: u
             object: Object::Link { kind: LinkKind::Symbolic, target: link.target.clone() },
         });
     }
-    let depend = InstallFile { name: "depend".to_string(), content: Content::Bytes(depend(contents)?.into_bytes()) };
-    Ok(Package { info: info(contents, version, epoch)?, install: vec![depend], entries, mtime: epoch })
+    let file =
+        |name: &str, bytes: &[u8]| InstallFile { name: name.to_string(), content: Content::Bytes(bytes.to_vec()) };
+    let mut install = vec![file("copyright", &material.license), file("depend", depend(contents)?.as_bytes())];
+    install.extend(material.scripts.iter().map(|(name, text)| file(name, text)));
+    Ok(Package { info: info(contents, version, epoch)?, install, entries, mtime: epoch })
 }
 
 fn info(contents: &Contents, version: &str, epoch: u64) -> Result<PkgInfo> {
     let about = &contents.package;
-    Ok(PkgInfo::from_pairs([
+    let pstamp = format!("{}{}", about.svr4, time::compact(epoch)?);
+    let general = [
         ("PKG", about.svr4.as_str()),
         ("NAME", &about.name),
         ("ARCH", &about.arch),
@@ -57,14 +75,11 @@ fn info(contents: &Contents, version: &str, epoch: u64) -> Result<PkgInfo> {
         ("DESC", &about.summary),
         ("HOTLINE", &about.url),
         ("BASEDIR", "/"),
-        ("CLASSES", "none manifest"),
-        ("PSTAMP", &format!("{}{}", about.svr4, time::compact(epoch)?)),
-        // Into this zone alone, with pkgadd -G in the global zone or without in a local one: a host has few zones that
-        // run VirtualBox.
-        ("SUNW_PKG_ALLZONES", "false"),
-        ("SUNW_PKG_HOLLOW", "false"),
-        ("SUNW_PKG_THISZONE", "true"),
-    ])?)
+        ("CLASSES", "none manifest rbac"),
+        ("PSTAMP", &pstamp),
+    ];
+    let zones = contents.zones.svr4.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(PkgInfo::from_pairs(general.into_iter().chain(zones))?)
 }
 
 fn depend(contents: &Contents) -> Result<String> {
