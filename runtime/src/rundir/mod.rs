@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
 use nix::sys::stat::{Mode, UtimensatFlags, fstat, fstatat, mkdirat, utimensat};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use crate::identity::Identity;
 
@@ -208,17 +208,33 @@ impl RunFile {
         }
     }
 
-    /// Writes the file anew; false when it had to be new and was there already.
+    /// Writes the file anew; false when it had to be new and was there already. Whoever reads it finds all of the text
+    /// or none: it is written beside its place and put there whole.
     pub fn write(&self, text: &str, must_be_new: bool) -> Result<bool, RunDirError> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | if must_be_new { OFlag::O_EXCL } else { OFlag::empty() };
-        let mut file = match self.open(flags) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Err(io_error("make", &self.path)(nix::Error::ENOENT)),
-            Err(RunDirError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        rewrite(&mut file, text).map_err(|source| self.io("write", source))?;
-        Ok(true)
+        if !must_be_new {
+            // What is there must be ours to replace.
+            self.open(OFlag::O_WRONLY)?;
+        }
+        let mut name = self.name.clone().into_os_string();
+        name.push(format!(".{}", std::process::id()));
+        let beside = RunFile { name: name.into(), ..self.clone() };
+        beside.remove()?;
+        let file = beside.open(OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)?;
+        let mut file = file.ok_or_else(|| io_error("make", &self.path)(nix::Error::ENOENT))?;
+        let placed = rewrite(&mut file, text).map_err(|source| self.io("write", source)).and_then(|()| {
+            let (dir, from, to) = (self.dir.as_fd(), &beside.name, &self.name);
+            if must_be_new {
+                match linkat(dir, from, dir, to, AtFlags::empty()) {
+                    Ok(()) => Ok(true),
+                    Err(nix::Error::EEXIST) => Ok(false),
+                    Err(errno) => Err(io_error("make", &self.path)(errno)),
+                }
+            } else {
+                renameat(dir, from, dir, to).map(|()| true).map_err(io_error("write", &self.path))
+            }
+        });
+        beside.remove()?;
+        placed
     }
 
     /// Opens the file, emptied, for a program to append its output and for us to read it.
@@ -380,6 +396,34 @@ mod tests {
         file.remove().unwrap();
         file.remove().unwrap();
         assert_eq!(file.read().unwrap(), None);
+    }
+
+    #[test]
+    fn nobody_sees_a_file_half_written() {
+        let tmp = tempfile::tempdir().unwrap();
+        let file = run_dir(tmp.path()).unwrap().file("web.nokick", None).unwrap();
+        let reader = file.path().to_path_buf();
+        let (stop, told) = std::sync::mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let mut seen = 0;
+            while told.try_recv().is_err() {
+                if let Ok(text) = fs::read_to_string(&reader) {
+                    assert_eq!(text, "1234 5678");
+                    seen += 1;
+                }
+            }
+            seen
+        });
+        for round in 0..500 {
+            assert!(file.write("1234 5678", round % 2 == 0).unwrap());
+            if round % 2 == 1 {
+                file.remove().unwrap();
+            }
+        }
+        stop.send(()).unwrap();
+        watch.join().unwrap();
+        let left: Vec<_> = fs::read_dir(file.path().parent().unwrap()).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 
     #[test]
