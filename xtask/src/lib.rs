@@ -9,6 +9,7 @@ pub mod contents;
 pub mod finding;
 pub mod flags;
 pub mod ips;
+pub mod linked;
 pub mod lint;
 pub mod manual;
 pub mod package_view;

@@ -54,7 +54,7 @@ pub enum Again {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Begin,
-    /// The moment asked for by [`Monitor::next_wake`] has come.
+    /// The moment asked for by `Monitor::next_wake` has come.
     Wake,
     Looked(Look),
     /// VBoxHeadless was spawned, or could not be.

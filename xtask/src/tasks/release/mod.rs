@@ -7,9 +7,7 @@
 //! `--for-real` refuses what a dry run only warns of: a tree with changes, a version that the changelog does not have,
 //! a tag of the version on another commit, and a folder that is there already.
 
-mod components;
 mod notes;
-mod notices;
 mod sbom;
 
 use std::fs;
@@ -21,11 +19,11 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::finding::Level;
+use crate::linked::Components;
 use crate::lint::allow::{self, AllowList};
 use crate::package_view;
-use crate::tasks::lint;
 use crate::tasks::pkg::{self, Format, Made, Record, Toolchain};
-use components::Components;
+use crate::tasks::{lint, notices};
 
 const CHANGELOG: &str = "CHANGELOG.md";
 const SUMS: &str = "SHA256SUMS";
@@ -197,25 +195,16 @@ mod tests {
     fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "one").unwrap();
-        for args in [
-            vec!["init", "--quiet"],
-            vec!["add", "file"],
-            vec![
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@t",
-                "-c",
-                "commit.gpgsign=false",
-                "commit",
-                "--quiet",
-                "-m",
-                "one",
-            ],
-        ] {
-            git(folder.path(), &args).unwrap();
-        }
+        git(folder.path(), &["init", "--quiet"]).unwrap();
+        git(folder.path(), &["add", "file"]).unwrap();
+        commit(folder.path(), "one");
         folder
+    }
+
+    /// Commits what git knows of, as somebody.
+    fn commit(path: &Path, message: &str) {
+        let somebody = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
+        git(path, &[&somebody[..], &["commit", "--quiet", "-am", message]].concat()).unwrap();
     }
 
     #[test]
@@ -230,22 +219,7 @@ mod tests {
         git(path, &["tag", "v1.0"]).unwrap();
         assert_eq!(objections(path, "1.0", Some("notes")), [] as [&str; 0], "the tag of this commit");
         fs::write(path.join("file"), "two").unwrap();
-        git(
-            path,
-            &[
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@t",
-                "-c",
-                "commit.gpgsign=false",
-                "commit",
-                "--quiet",
-                "-am",
-                "two",
-            ],
-        )
-        .unwrap();
+        commit(path, "two");
         fs::write(path.join("more"), "").unwrap();
         let objections = objections(path, "1.0", None);
         assert_eq!(objections.len(), 3, "{objections:?}");

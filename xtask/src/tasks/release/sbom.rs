@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::components::{Component, Components};
+use crate::linked::{Component, Components};
 use crate::payload::TARGET;
 
 /// The standard library is no crate of a registry, but it is in there.
@@ -95,8 +95,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use super::super::components::tests::sample;
     use super::*;
+    use crate::linked::tests::sample;
 
     fn document() -> Value {
         bom(&sample(Path::new("/nowhere")), ("debian rust-web-src 1.96.0", "rustc 1.95.0 (x)"), 1_767_225_600).unwrap()

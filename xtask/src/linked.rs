@@ -33,7 +33,6 @@ pub struct Component {
     /// SHA-256 of the crate's archive, of those from a registry.
     pub checksum: Option<String>,
     pub folder: PathBuf,
-    pub licence_file: Option<PathBuf>,
     /// References of what it takes.
     pub depends_on: BTreeSet<String>,
     pub is_from_registry: bool,
@@ -59,7 +58,6 @@ struct Package {
     name: String,
     version: String,
     license: Option<String>,
-    license_file: Option<PathBuf>,
     repository: Option<String>,
     description: Option<String>,
     source: Option<String>,
@@ -167,7 +165,6 @@ fn component(package: &Package, taken: &[&Package], lock: &Lock) -> Component {
         description: package.description.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
         checksum: None,
         folder: package.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default(),
-        licence_file: package.license_file.clone(),
         depends_on: BTreeSet::new(),
         is_from_registry: package.source.as_deref().is_some_and(|source| source.starts_with("registry+")),
     };
@@ -187,7 +184,7 @@ pub mod tests {
     pub fn sample(folder: &Path) -> Components {
         let package = |name: &str, licence: &str, kind: &str| {
             serde_json::json!({
-                "id": name, "name": name, "version": "1.0.0+x", "license": licence, "license_file": null,
+                "id": name, "name": name, "version": "1.0.0+x", "license": licence,
                 "repository": "https://example.org", "description": "What\n it does",
                 "source": if name == ROOT { None } else { Some("registry+https://example.org") },
                 "manifest_path": folder.join(name).join("Cargo.toml"), "targets": [{"kind": [kind]}],
