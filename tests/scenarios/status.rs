@@ -145,3 +145,13 @@ fn an_instance_is_named_in_every_way_and_a_wrong_name_is_a_usage_error() {
         assert!(ran.stderr.contains(named), "{words:?}: {ran:?}");
     }
 }
+
+#[test]
+fn in_a_local_zone_a_person_and_smf_agree_on_the_zone() {
+    let scene = Scene::new(&[]);
+    std::fs::write(scene.host.root().join("etc/zonename"), "web-zone\n").unwrap();
+    scene.enable();
+    let told = scene.run("status").stdout;
+    assert!(told.contains("zone        web-zone\n"), "{told}");
+    assert!(told.contains("monitor     process "), "{told}");
+}

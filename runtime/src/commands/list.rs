@@ -149,7 +149,7 @@ fn ask_as(user: &str) -> anyhow::Result<Vec<Row>> {
 
 fn rows_as(world: &World, user: &Identity, instances: &[&Known]) -> anyhow::Result<Vec<Row>> {
     let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
-    let dir = run_dir(user, place.as_deref());
+    let dir = run_dir(world, user, place.as_deref());
     let overview = virtualbox_of(world, user, &SystemRunner)
         .and_then(|virtualbox| Ok(virtualbox.overview()?))
         .map_err(|error| format!("{error:#}"));

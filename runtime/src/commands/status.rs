@@ -57,7 +57,7 @@ fn report(instance: Instance) -> anyhow::Result<Report> {
     };
     let mut report = Report {
         instance: instance.fmri.to_string(),
-        zone: std::env::var("SMF_ZONENAME").unwrap_or_else(|_| "global".to_string()),
+        zone: instance.world.zone().to_string(),
         user: instance.user.name.clone(),
         smf_state: state,
         smf_next_state: Some(next).filter(|n| !matches!(n.as_str(), "" | "none")),

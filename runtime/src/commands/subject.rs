@@ -1,10 +1,11 @@
 //! What every command works on: the instance, its settings, its user, its run files, and the VM behind it.
 
+use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::decide::Sight;
 use crate::decide::watch::SmfState;
 use crate::environment::{self, Environment};
-use crate::exec::{InterruptibleRunner, Runner, SystemRunner};
+use crate::exec::{Call, InterruptibleRunner, Output, Runner, SystemRunner};
 use crate::exit::{Exit, failure};
 use crate::identity::Identity;
 use crate::log::Log;
@@ -25,6 +26,8 @@ use crate::smf::{Fmri, Smf, SmfError};
 use crate::tools::Tools;
 use crate::virtualbox::{AskError, Machine, Programs, Sighting, VirtualBox};
 
+/// How long zonename may take: it asks the kernel and nobody else.
+const ZONENAME_TIME: Duration = Duration::from_secs(5);
 /// The longest gap between two questions that failed.
 const WIDEST_GAP: Duration = Duration::from_secs(2);
 
@@ -35,16 +38,27 @@ pub struct World {
     pub ended: Arc<AtomicBool>,
     /// Settings that cannot be used were told already, by the start that left this monitor behind.
     settings_told: bool,
+    zone: OnceCell<String>,
 }
 
 impl World {
     pub fn new() -> World {
-        World { tools: Tools::from_environment(), ended: Arc::new(AtomicBool::new(false)), settings_told: false }
+        World {
+            tools: Tools::from_environment(),
+            ended: Arc::new(AtomicBool::new(false)),
+            settings_told: false,
+            zone: OnceCell::new(),
+        }
     }
 
     /// As a monitor sees it, which comes after a start.
     pub fn after_start(&self) -> World {
-        World { tools: self.tools.clone(), ended: Arc::clone(&self.ended), settings_told: true }
+        World {
+            tools: self.tools.clone(),
+            ended: Arc::clone(&self.ended),
+            settings_told: true,
+            zone: self.zone.clone(),
+        }
     }
 
     /// From now on TERM, INT and HUP end the command in order instead of at once.
@@ -57,6 +71,19 @@ impl World {
 
     pub fn is_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The zone this runs in: SMF tells its methods, a person's command asks.
+    pub fn zone(&self) -> &str {
+        self.zone.get_or_init(|| {
+            let asked = || {
+                let program = self.tools.find("zonename").ok()?;
+                let output = SystemRunner.run(&Call::new(program, ZONENAME_TIME)).ok().filter(Output::success)?;
+                let name = String::from_utf8_lossy(&output.stdout).trim().to_string();
+                Some(name).filter(|name| !name.is_empty())
+            };
+            env::var("SMF_ZONENAME").ok().or_else(asked).unwrap_or_else(|| "global".to_string())
+        })
     }
 
     pub fn smf(&self) -> Smf<'_> {
@@ -155,7 +182,7 @@ impl<'w> Instance<'w> {
         }
         let user = become_owner(&settings)?;
         let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
-        let dir = run_dir(&user, place.as_deref())?;
+        let dir = run_dir(world, &user, place.as_deref())?;
         let files = RunFiles::of(&dir, fmri.instance(), &settings)?;
         let locale = environment::utf8_locale(&SystemRunner, &world.tools);
         let logfile = first(&composed, "restarter/logfile").map(PathBuf::from);
@@ -241,8 +268,8 @@ pub fn virtualbox_of<'a>(world: &World, user: &Identity, runner: &'a dyn Runner)
 }
 
 /// The folder of this user's run files on this host.
-pub fn run_dir(user: &Identity, place: Option<&std::path::Path>) -> Result<RunDir, RunDirError> {
-    RunDir::open(user, place, &this_host())
+pub fn run_dir(world: &World, user: &Identity, place: Option<&Path>) -> Result<RunDir, RunDirError> {
+    RunDir::open(user, place, &this_host(world))
 }
 
 fn out_of_time(deadline: Option<Instant>, gap: Duration) -> bool {
@@ -266,10 +293,9 @@ fn become_owner(settings: &Settings) -> anyhow::Result<Identity> {
     Ok(me.assume(owner)?)
 }
 
-fn this_host() -> Host {
+fn this_host(world: &World) -> Host {
     let node = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let zone = env::var("SMF_ZONENAME").unwrap_or_else(|_| "global".to_string());
-    Host { node, zone }
+    Host { node, zone: world.zone().to_string() }
 }
 
 fn first<'p>(properties: &'p Properties, name: &str) -> Option<&'p str> {
@@ -345,7 +371,7 @@ impl<'w> Subject<'w> {
         }
         let renice = self.world.tools.find("renice").map_err(anyhow::Error::from).and_then(|program| {
             let args = ["-n".to_string(), nice.to_string(), "-p".to_string(), pid.to_string()];
-            let call = crate::exec::Call::new(program, Duration::from_secs(5)).args(args);
+            let call = Call::new(program, Duration::from_secs(5)).args(args);
             Ok(SystemRunner.run(&call.env(&[(OsString::from("PATH"), self.world.tools.path())]))?)
         });
         match renice {

@@ -108,8 +108,15 @@ impl Monitor {
         actions: &mut Vec<Action>,
     ) {
         self.process = false;
-        if matches!(self.phase, Phase::Launching { .. }) {
-            return self.launch_failed(now, launch, actions);
+        match (&self.phase, ended) {
+            // Killed on its way back, before VirtualBox said that it is live: one more abort, after a very short life.
+            (Phase::Launching { first: false, .. }, Some(Ended::Signaled(_))) => {
+                self.phase = Phase::Watching;
+                self.abort_counted = false;
+                self.live_since = Some(now);
+            }
+            (Phase::Launching { .. }, _) => return self.launch_failed(now, launch, actions),
+            _ => {}
         }
         self.went_down(now);
         let astray = self.astray_since.take().map(|since| now.saturating_sub(since));

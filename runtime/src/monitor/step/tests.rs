@@ -301,6 +301,22 @@ fn a_restart_that_fails_asks_for_maintenance() {
 }
 
 #[test]
+fn a_vm_killed_while_it_was_coming_back_is_one_more_abort_with_its_wait() {
+    let aborts = RateLimit { maxcount: Some(2), timeframe: None };
+    let settings = Settings { aborts, ..settings() };
+    let mut monitor = live(&settings);
+    monitor.step(secs(100), killed());
+    assert_eq!(acts(monitor.step(secs(100), unasked(&settings, false))), [Action::Launch]);
+    monitor.step(secs(100), Event::Launched(Ok(())));
+    assert_eq!(acts(monitor.step(secs(101), killed())), [LOOK_AT_SMF]);
+    assert_eq!(acts(monitor.step(secs(101), unasked(&settings, false))), [], "it waits a second first");
+    assert_eq!(acts(monitor.step(secs(103), unasked(&settings, false))), [Action::Launch]);
+    monitor.step(secs(103), Event::Launched(Ok(())));
+    monitor.step(secs(104), killed());
+    assert_eq!(acts(monitor.step(secs(104), unasked(&settings, false))), [MAINTENANCE], "the third is one too many");
+}
+
+#[test]
 fn a_refused_request_is_told_once_and_the_watch_goes_on() {
     let settings = Settings { restart: PerState { aborted: false, ..settings().restart }, ..settings() };
     let mut monitor = live(&settings);
