@@ -42,6 +42,19 @@ pub fn failure(exit: Exit, text: impl Into<String>) -> anyhow::Error {
     Failure { exit, text: text.into() }.into()
 }
 
+/// An error with its causes, each told once: some tell their cause themselves.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// The exit code of an error, by the first cause in its chain that says.
 pub fn of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(of_cause).unwrap_or(Exit::Fatal)
@@ -78,4 +91,27 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         });
     }
     cause.downcast_ref::<RunDirError>().map(|_| Exit::Fatal)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_again() {
+        let full = || std::io::Error::other("the disk is full");
+        let plain: anyhow::Error = Err::<(), _>(full()).context("cannot save").unwrap_err();
+        assert_eq!(told(&plain), "cannot save: the disk is full");
+        let twice = Err::<(), _>(full()).context("cannot save: the disk is full").unwrap_err();
+        assert_eq!(told(&twice), "cannot save: the disk is full");
+    }
+
+    #[test]
+    fn the_first_cause_that_knows_its_exit_code_says_it() {
+        let error = failure(Exit::TimedOut, "too late").context("while stopping");
+        assert_eq!(of(&error), Exit::TimedOut);
+        assert_eq!(of(&anyhow::anyhow!("anything")), Exit::Fatal);
+    }
 }

@@ -217,3 +217,37 @@ fn while_smf_does_not_answer_the_monitor_waits_and_then_goes_on() {
     scene.wait_live(2);
     assert_eq!(scene.monitor(), monitor);
 }
+
+#[test]
+fn a_full_run_directory_fails_a_start_by_name_and_no_stop() {
+    let scene = Scene::new(&[]);
+    let run = scene.host.run_dir();
+    let options = ["-t", "tmpfs", "-o", "size=16k,mode=700", "none"];
+    let mounted = std::process::Command::new("mount").args(options).arg(&run).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("NOT TESTED: a file system of our own cannot be mounted here");
+        return;
+    }
+    let fill = || {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(run.join("fill")).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 512]).is_ok() {}
+    };
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        fill();
+        scene.enable_to("maintenance");
+        scene.expect_log("No space left");
+        assert_eq!(scene.state(), "poweroff");
+
+        fs::remove_file(run.join("fill")).unwrap();
+        scene.svcadm(&format!("clear {WEB}"));
+        scene.wait_service("online");
+        fill();
+        scene.disable();
+        assert_eq!(scene.state(), "saved");
+    }));
+    let unmounted = std::process::Command::new("umount").arg("--lazy").arg(&run).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}

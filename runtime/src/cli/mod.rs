@@ -77,7 +77,7 @@ fn run(world: &World, selector: Selector, command: Command, dry_run: bool) -> Ex
         Ok(code) => code,
         Err(error) => {
             let subject = selector.svc.or(selector.vm).or_else(|| std::env::var("SMF_FMRI").ok());
-            Log::new(subject.as_deref().unwrap_or("vboxsvc"), false).error(format!("{error:#}"));
+            Log::new(subject.as_deref().unwrap_or("vboxsvc"), false).error(exit::told(&error));
             let _ = std::io::stdout().flush();
             exit::of(&error).into()
         }

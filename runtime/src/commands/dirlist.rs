@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::backing::{self, PATIENCE};
 use super::subject::{Instance, Selector, World};
 use crate::exec::SystemRunner;
+use crate::exit::told;
 use crate::log::printable;
 use crate::zfs::discover::Part;
 use crate::zfs::{Place, Survey, Zfs};
@@ -51,7 +52,7 @@ pub fn run(world: &World, selector: &Selector, json: bool) -> anyhow::Result<()>
     // Without ZFS there still are files to tell of.
     let listed = Zfs::new(&SystemRunner, &world.tools).map_err(anyhow::Error::from);
     let datasets = listed.and_then(|zfs| Ok(zfs.datasets()?)).unwrap_or_else(|error| {
-        remarks.push(format!("the datasets of this host are not known: {error:#}"));
+        remarks.push(format!("the datasets of this host are not known: {}", told(&error)));
         Vec::new()
     });
     let survey = backing::survey(&backing, &subject.settings.zfs, &datasets);

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::subject::{World, run_dir, smf_words, virtualbox_of};
 use crate::exec::{Call, Runner, SystemRunner};
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 use crate::identity::Identity;
 use crate::log::printable;
 use crate::monitor::step::Notes;
@@ -125,7 +125,7 @@ fn all_rows(world: &World, known: &[Known]) -> anyhow::Result<Vec<Row>> {
         match asked {
             Ok(more) => rows.extend(more),
             Err(error) => {
-                let remark = Some(format!("{error:#}"));
+                let remark = Some(told(&error));
                 rows.extend(instances.iter().map(|known| Row { remark: remark.clone(), ..known.row() }));
             }
         }
@@ -152,7 +152,7 @@ fn rows_as(world: &World, user: &Identity, instances: &[&Known]) -> anyhow::Resu
     let dir = run_dir(world, user, place.as_deref());
     let overview = virtualbox_of(world, user, &SystemRunner)
         .and_then(|virtualbox| Ok(virtualbox.overview()?))
-        .map_err(|error| format!("{error:#}"));
+        .map_err(|error| told(&error));
     let row = |known: &&Known| {
         let mut row = known.row();
         match &overview {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::subject::{Instance, Selector, Subject, World};
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 use crate::monitor::driver::Driver;
 use crate::monitor::ready;
 use crate::monitor::step::Mode;
@@ -17,7 +17,7 @@ pub fn run(world: &World, selector: &Selector, uuid: &str, name: String, mode: M
         Ok(()) => Ok(Exit::Ok),
         Err(error) => {
             // Before the loop runs, the pipe is still the way to tell the start method.
-            print!("{}", ready::line(&Err(format!("{error:#}"))));
+            print!("{}", ready::line(&Err(told(&error))));
             Err(error)
         }
     }

@@ -10,6 +10,7 @@ use super::subject::{Instance, Selector, Subject, World};
 use crate::decide::Sight;
 use crate::decide::watch::NoKick;
 use crate::exec::SystemRunner;
+use crate::exit::told;
 use crate::log::printable;
 use crate::monitor::step::Notes;
 use crate::rundir::files::Held;
@@ -79,7 +80,7 @@ fn report(instance: Instance) -> anyhow::Result<Report> {
     let start_under_way = instance.files.start.is_locked()? || report.notes.launching;
     match instance.with_machine(Some(Instant::now() + PATIENCE)) {
         Ok(subject) => look(&subject, start_under_way, &mut report)?,
-        Err(error) => report.remark = Some(format!("{error:#}")),
+        Err(error) => report.remark = Some(told(&error)),
     }
     Ok(report)
 }

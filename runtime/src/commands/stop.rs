@@ -15,9 +15,10 @@ pub fn run(world: &World, selector: &Selector) -> anyhow::Result<Exit> {
     let settings = instance.settings.clone();
     let smf = if under_smf() { settings.smf_stop_timeout } else { None };
     let given = time_given(settings.stop_timeout, smf);
-    // The monitor is gone in a moment; the file keeps off whoever might come up meanwhile.
+    // The monitor is gone in a moment; the file keeps off whoever might come up meanwhile. It is a help: a VM is not left
+    // running because its run folder is full.
     let files = instance.files.clone();
-    let _hold = files.hold()?;
+    let _hold = files.hold().inspect_err(|error| instance.log.warn(error));
     bring_down::stand_down(&files, &instance.log)?;
     let log = instance.log.clone();
     let subject = match instance.with_machine(given.map(|g| began + g)) {

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use super::backing::{self, PATIENCE};
 use super::subject::{Instance, Selector, Subject, World};
 use crate::exec::InterruptibleRunner;
-use crate::exit::{Exit, failure};
+use crate::exit::{Exit, failure, told};
 use crate::zfs::take::{self, Order, Outcome, Verdict};
 use crate::zfs::{Label, Targets, Zfs};
 
@@ -94,7 +94,7 @@ pub fn around(subject: &Subject, stage: &str) -> Verdict {
             outcome.verdict()
         }
         Err(error) => {
-            subject.log.error(format!("no snapshot ({stage}): {error:#}"));
+            subject.log.error(format!("no snapshot ({stage}): {}", told(&error)));
             Verdict::Failed
         }
     }

@@ -22,6 +22,7 @@ use crate::commands::subject::{Subject, World};
 use crate::decide::Sight;
 use crate::decide::watch::{NoKick, SmfState};
 use crate::exec::{Ended, InterruptibleRunner};
+use crate::exit::told;
 use crate::hook;
 use crate::rundir::Lock;
 use crate::rundir::files::{Held, PidRecord};
@@ -221,7 +222,7 @@ impl<'w> Driver<'w> {
     fn look(&mut self, scope: Scope, reread: bool) -> Look {
         let smf = match self.subject.reread(reread) {
             Ok(smf) => smf,
-            Err(error) => SmfState::NotKnown(format!("{error:#}")),
+            Err(error) => SmfState::NotKnown(told(&error)),
         };
         let nokick = match self.subject.files.held() {
             Ok(Held::By(who)) => who,
@@ -301,7 +302,7 @@ impl<'w> Driver<'w> {
         let never = |reason: String| LaunchFailure { reason, again: Again::Never };
         let runner = crate::exec::SystemRunner;
         let (program, args) = self.subject.virtualbox(&runner).headless(&self.subject.machine.uuid);
-        let output = self.output.for_launch(&self.subject.files.output).map_err(|e| never(format!("{e:#}")))?;
+        let output = self.output.for_launch(&self.subject.files.output).map_err(|e| never(told(&e)))?;
         let second = output.try_clone().map_err(|e| never(e.to_string()))?;
         // It stays in the monitor's process group. One of its own would be orphaned by the monitor's end, and where a
         // process in it is stopped just then, the system sends it HUP, on which the VM saves itself and ends.
@@ -344,7 +345,7 @@ impl<'w> Driver<'w> {
                 None
             }
             Err(error) => {
-                self.subject.log.warn(format!("the hook was not run: {error:#}"));
+                self.subject.log.warn(format!("the hook was not run: {}", told(&error)));
                 Some(Event::HookEnded(None))
             }
         }
