@@ -324,3 +324,22 @@ fn a_crash_while_virtualbox_hangs_does_not_wait_for_its_answer() {
     let took = scene.wait_new_process(old);
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
+
+#[test]
+fn a_monitor_killed_at_any_moment_of_a_restart_costs_no_vm_and_starts_no_second_one() {
+    at_once([0, 5, 15, 30, 60, 100, 160, 250, 400], |millis| {
+        let scene = Scene::new(&[]);
+        scene.enable();
+        scene.wait_live(1);
+        let monitor = scene.monitor();
+        scene.crash();
+        sleep(Duration::from_millis(millis));
+        kill(monitor, Signal::SIGKILL);
+        // What SMF would do after clearing a maintenance: the method finds whatever state the killed one left.
+        scene.run("start").expect_success();
+        scene.wait_vm("running");
+        assert!(is_alive(scene.monitor()), "after {millis} ms");
+        scene.disable();
+        assert_eq!(scene.state(), "saved", "after {millis} ms");
+    });
+}
