@@ -13,19 +13,26 @@ pub fn run(world: &World, selector: &Selector, uuid: &str, name: String, mode: M
     // A session of its own: no terminal's signals reach it or the VM. It fails only where it is one already.
     let _ = nix::unistd::setsid();
     let _ = std::env::set_current_dir("/");
-    match watch(&world.after_start(), selector, uuid, name, mode) {
-        Ok(()) => Ok(Exit::Ok),
+    let world = world.after_start();
+    match prepare(&world, selector, uuid, name, mode) {
+        Ok(mut driver) => driver.run().map(|()| Exit::Ok),
         Err(error) => {
-            // Before the loop runs, the pipe is still the way to tell the start method.
+            // The start method hears it through the pipe, and logs it.
             print!("{}", ready::line(&Err(told(&error))));
-            Err(error)
+            Ok(Exit::Fatal)
         }
     }
 }
 
-fn watch(world: &World, selector: &Selector, uuid: &str, name: String, mode: Mode) -> anyhow::Result<()> {
+fn prepare<'w>(
+    world: &'w World,
+    selector: &Selector,
+    uuid: &str,
+    name: String,
+    mode: Mode,
+) -> anyhow::Result<Driver<'w>> {
     let uuid: Uuid = uuid.parse().context("--uuid")?;
     let instance = Instance::open(world, selector)?;
     let subject = Subject::known(instance, Machine { name, uuid })?;
-    Driver::new(world, subject, mode)?.run()
+    Driver::new(world, subject, mode)
 }
