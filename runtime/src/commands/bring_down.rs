@@ -3,6 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use super::subject::Subject;
 use crate::decide::Sight;
 use crate::decide::stop::{self, Facts, Stop};
@@ -120,11 +122,16 @@ fn is_up(state: &State) -> bool {
     !matches!(state.group(), Group::Saved | Group::Halted | Group::Aborted | Group::Empty)
 }
 
+/// The living processes of the VM. Where the system does not show enough to tell, the one that a monitor of this
+/// instance started and recorded is known all the same; without such a record it is an error, never a guess.
 pub fn processes(subject: &Subject) -> anyhow::Result<Vec<Process>> {
-    Ok(process::of_machine(&subject.machine, subject.user.uid)?
-        .into_iter()
-        .map(|front_end| front_end.process)
-        .collect())
+    match process::of_machine(&subject.machine, subject.user.uid) {
+        Ok(found) => Ok(found.into_iter().map(|front_end| front_end.process).collect()),
+        Err(error) => match subject.files.own_vm_process()? {
+            Some(own) => Ok(vec![own]),
+            None => Err(error).context("the VM's processes cannot be told"),
+        },
+    }
 }
 
 /// Has the instance's monitor end, and waits for it, so that the two never work against each other.

@@ -238,13 +238,16 @@ impl<'w> Driver<'w> {
                 NoKick::None
             }
         };
-        let processes = self.processes();
+        let processes = bring_down::processes(&self.subject);
+        if let Err(error) = &processes {
+            self.subject.log.warn(told(error));
+        }
         // The question may take the VM's lock, which whoever keeps our hands off may need.
         let asked = scope == Scope::All && smf == SmfState::Up && nokick == NoKick::None;
         let sight = asked.then(|| self.sight());
         if self.child.borrow().is_none()
             && self.attached.is_none()
-            && let Some(vm) = processes.first()
+            && let Ok([vm, ..]) = processes.as_deref()
         {
             // It is watched but not recorded: the record tells the next start which process is this service's own.
             self.attached = Some(*vm);
@@ -257,16 +260,10 @@ impl<'w> Driver<'w> {
             smf,
             nokick,
             sight,
-            process: !processes.is_empty(),
+            // Where it cannot be told, it may well live: nothing is done that only a dead one allows.
+            process: processes.map_or(true, |living| !living.is_empty()),
             restart_once,
         }
-    }
-
-    fn processes(&self) -> Vec<Process> {
-        bring_down::processes(&self.subject).unwrap_or_else(|error| {
-            self.subject.log.warn(format!("cannot look at the processes: {error}"));
-            Vec::new()
-        })
     }
 
     fn sight(&self) -> Sight {
@@ -295,9 +292,9 @@ impl<'w> Driver<'w> {
     }
 
     fn launch(&mut self) -> Result<(), LaunchFailure> {
-        if let Some(vm) = self.processes().first() {
-            let reason = format!("process {} of the VM lives already: never a second copy", vm.pid);
-            return Err(LaunchFailure { reason, again: Again::Soon });
+        let refused = |reason: String| LaunchFailure { reason, again: Again::Soon };
+        if let [vm, ..] = bring_down::processes(&self.subject).map_err(|error| refused(told(&error)))?.as_slice() {
+            return Err(refused(format!("process {} of the VM lives already: never a second copy", vm.pid)));
         }
         let never = |reason: String| LaunchFailure { reason, again: Again::Never };
         let runner = crate::exec::SystemRunner;
