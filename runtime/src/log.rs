@@ -57,11 +57,12 @@ impl Log {
     }
 }
 
-/// The text with control characters escaped: names come from VirtualBox and may hold anything.
+/// The text made fit for one line of a log or terminal: names come from VirtualBox and may hold anything. Escaped are
+/// control characters, line separators, and those that turn the direction of writing.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -77,5 +78,6 @@ mod tests {
     #[test]
     fn a_line_stays_one_line_and_moves_no_cursor() {
         assert_eq!(printable("a\nb\u{1b}[2Jc ü"), "a\\nb\\u{1b}[2Jc ü");
+        assert_eq!(printable("a\u{2028}b\u{202e}c"), "a\\u{2028}b\\u{202e}c");
     }
 }

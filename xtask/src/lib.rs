@@ -3,6 +3,7 @@
 //! `svr4` and `ips` know bytes and formats and never which package they write; `contents` reads what ours holds from
 //! `pkg/`; `smf`, `manual` and `completion` make files of it from the table of settings and the command line; `tasks` puts them together, one file a command.
 
+mod bounded;
 pub mod completion;
 pub mod content;
 pub mod contents;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -17,7 +16,6 @@ use crate::exec::{Call, Runner, SystemRunner};
 use crate::exit::{Exit, told};
 use crate::identity::Identity;
 use crate::log::printable;
-use crate::monitor::step::Notes;
 use crate::rundir::RunDir;
 use crate::rundir::files::RunFiles;
 use crate::settings::Settings;
@@ -148,8 +146,7 @@ fn ask_as(user: &str) -> anyhow::Result<Vec<Row>> {
 }
 
 fn rows_as(world: &World, user: &Identity, instances: &[&Known]) -> anyhow::Result<Vec<Row>> {
-    let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
-    let dir = run_dir(world, user, place.as_deref());
+    let dir = run_dir(world, user);
     let overview = virtualbox_of(world, user, &SystemRunner)
         .and_then(|virtualbox| Ok(virtualbox.overview()?))
         .map_err(|error| told(&error));
@@ -187,8 +184,7 @@ fn add_files(row: &mut Row, dir: &RunDir, known: &Known) {
     let Ok(files) = RunFiles::of(dir, known.fmri.instance(), &known.settings) else { return };
     let Ok(Some(monitor)) = files.monitor() else { return };
     row.monitor = Some(monitor.pid);
-    let Ok(Some(found)) = files.notes.read() else { return };
-    let notes: Notes = serde_json::from_str(&found.text).unwrap_or_default();
+    let Ok(notes) = files.told() else { return };
     row.restarts = notes.restarts;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     row.uptime_seconds = notes.up_since.map(|since| now.saturating_sub(since));

@@ -15,7 +15,7 @@ use super::subject::{Instance, Selector, Subject, World};
 use super::zfssnap::{self, stage};
 use crate::decide::stop::time_given;
 use crate::exec::InterruptibleRunner;
-use crate::exit::{Exit, failure};
+use crate::exit::Exit;
 use crate::monitor::step::Mode;
 use crate::rundir::files::Hold;
 use crate::settings::StopMethod;
@@ -39,10 +39,7 @@ pub struct Force {
 fn take<'w>(world: &'w World, selector: &Selector) -> anyhow::Result<(Subject<'w>, Hold)> {
     world.end_in_order()?;
     let instance = Instance::open(world, selector)?;
-    let hold = instance.files.hold()?;
-    if let Some(pid) = hold.other {
-        return Err(failure(Exit::Fatal, format!("process {pid} is at work on this VM: wait for it, or end it")));
-    }
+    let hold = instance.hold()?;
     let patience = instance.settings.smf_start_timeout.map(|t| Instant::now() + t);
     Ok((instance.with_machine(patience)?, hold))
 }

@@ -21,7 +21,6 @@ use crate::console::signals::Signals;
 use crate::console::terminal::{self, RawMode};
 use crate::exec::SystemRunner;
 use crate::exit::{Exit, failure};
-use crate::monitor::step::Notes;
 use crate::rundir::Lock;
 use crate::rundir::files::RunFiles;
 use crate::virtualbox::Info;
@@ -149,7 +148,7 @@ fn info(subject: &Subject, deadline: Instant) -> anyhow::Result<Info> {
     let virtualbox = subject.virtualbox(&SystemRunner);
     let uuid = &subject.machine.uuid;
     loop {
-        let disturbs = start_under_way(&subject.files)? && !virtualbox.running().is_ok_and(|up| up.contains(uuid));
+        let disturbs = subject.files.start_under_way()? && !virtualbox.running().is_ok_and(|up| up.contains(uuid));
         let late = Instant::now() + GAP >= deadline;
         if disturbs {
             if late {
@@ -166,9 +165,4 @@ fn info(subject: &Subject, deadline: Instant) -> anyhow::Result<Info> {
         }
         std::thread::sleep(GAP);
     }
-}
-
-fn start_under_way(files: &RunFiles) -> anyhow::Result<bool> {
-    let notes: Option<Notes> = files.notes.read()?.and_then(|found| serde_json::from_str(&found.text).ok());
-    Ok(files.start.is_locked()? || notes.is_some_and(|notes| notes.launching))
 }

@@ -22,7 +22,6 @@ use crate::decide::{Decision, Sight};
 use crate::exec::{Call, InterruptibleRunner};
 use crate::exit::{Exit, failure};
 use crate::gui::{Display, names_a_machine};
-use crate::monitor::step::Notes;
 use crate::rundir::RunDirError;
 use crate::rundir::files::{Held, RunFiles};
 use crate::settings::StopMethod;
@@ -110,10 +109,7 @@ fn hand_over<'w>(
     let deadline = Instant::now() + instance.settings.smf_start_timeout.unwrap_or(START_TIME);
     // A start under way goes first; this then finds its VM running.
     let _turn = take_turn(&instance, Some(deadline))?;
-    let hold = instance.files.hold()?;
-    if let Some(pid) = hold.other {
-        return Err(failure(Exit::Fatal, format!("process {pid} is at work on this VM: wait for it, or end it")));
-    }
+    let _hold = instance.hold()?;
     let watched = is_watched(&instance)?;
     wait_for_launch(&instance, deadline)?;
     let subject = instance.with_machine(Some(deadline))?;
@@ -157,10 +153,7 @@ fn is_watched(instance: &Instance) -> anyhow::Result<bool> {
 
 /// A monitor that has begun to launch the VM again goes on in spite of the nokick file.
 fn wait_for_launch(instance: &Instance, deadline: Instant) -> anyhow::Result<()> {
-    let launching = || -> Result<bool, RunDirError> {
-        let notes = instance.files.notes.read()?.and_then(|found| serde_json::from_str::<Notes>(&found.text).ok());
-        Ok(notes.is_some_and(|notes| notes.launching) && instance.files.monitor()?.is_some())
-    };
+    let launching = || instance.files.is_launching();
     if launching()? {
         instance.log.info("the monitor is starting the VM: waiting for that to end");
     }

@@ -52,10 +52,7 @@ pub fn run(world: &World, selector: &Selector, json: bool) -> anyhow::Result<u8>
 
 fn report(instance: Instance) -> anyhow::Result<Report> {
     let (state, next) = instance.smf_words.clone();
-    let notes = match instance.files.notes.read()? {
-        Some(found) => serde_json::from_str(&found.text).unwrap_or_default(),
-        None => Notes::default(),
-    };
+    let notes = instance.files.told()?;
     let mut report = Report {
         instance: instance.fmri.to_string(),
         zone: instance.world.zone().to_string(),
@@ -77,7 +74,7 @@ fn report(instance: Instance) -> anyhow::Result<Report> {
         notes,
         exit: 126,
     };
-    let start_under_way = instance.files.start.is_locked()? || report.notes.launching;
+    let start_under_way = instance.files.start_under_way()?;
     match instance.with_machine(Some(Instant::now() + PATIENCE)) {
         Ok(subject) => look(&subject, start_under_way, &mut report)?,
         Err(error) => report.remark = Some(told(&error)),

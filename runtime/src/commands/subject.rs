@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::exec::{Call, InterruptibleRunner, Output, Runner, SystemRunner};
 use crate::exit::{Exit, failure};
 use crate::identity::Identity;
 use crate::log::Log;
-use crate::rundir::files::RunFiles;
+use crate::rundir::files::{Hold, RunFiles};
 use crate::rundir::{Host, RunDir, RunDirError};
 use crate::settings::Settings;
 use crate::settings::effective::{Warning, effective, needs_own};
@@ -181,8 +181,7 @@ impl<'w> Instance<'w> {
             tell(&log, &effective.warnings);
         }
         let user = become_owner(&settings)?;
-        let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
-        let dir = run_dir(world, &user, place.as_deref())?;
+        let dir = run_dir(world, &user)?;
         let files = RunFiles::of(&dir, fmri.instance(), &settings)?;
         let locale = environment::utf8_locale(&SystemRunner, &world.tools);
         let logfile = first(&composed, "restarter/logfile").map(PathBuf::from);
@@ -223,6 +222,17 @@ impl<'w> Instance<'w> {
         }
         self.composed = composed;
         Ok(self.smf_state.clone())
+    }
+
+    /// Keeps the monitor off for an acting command; an error where another one is at work.
+    pub fn hold(&self) -> anyhow::Result<Hold> {
+        let hold = self.files.hold()?;
+        match hold.other {
+            Some(pid) => {
+                Err(failure(Exit::Fatal, format!("process {pid} is at work on this VM: wait for it, or end it")))
+            }
+            None => Ok(hold),
+        }
     }
 
     pub fn environment(&self) -> Environment {
@@ -268,8 +278,9 @@ pub fn virtualbox_of<'a>(world: &World, user: &Identity, runner: &'a dyn Runner)
 }
 
 /// The folder of this user's run files on this host.
-pub fn run_dir(world: &World, user: &Identity, place: Option<&Path>) -> Result<RunDir, RunDirError> {
-    RunDir::open(user, place, &this_host(world))
+pub fn run_dir(world: &World, user: &Identity) -> Result<RunDir, RunDirError> {
+    let place = env::var_os("VBOXSVC_RUN_DIR").map(PathBuf::from);
+    RunDir::open(user, place.as_deref(), &this_host(world))
 }
 
 fn out_of_time(deadline: Option<Instant>, gap: Duration) -> bool {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::{Lock, RunDir, RunDirError, RunFile};
 use crate::decide::start::BlockFile;
 use crate::decide::watch::NoKick;
+use crate::monitor::step::Notes;
 use crate::settings::{RestartOnce, Settings};
 use crate::virtualbox::process::{self, Process, StartTime};
 
@@ -97,6 +98,23 @@ impl RunFiles {
     /// The VM's process as a former monitor of this instance recorded it, if it still lives.
     pub fn own_vm_process(&self) -> Result<Option<Process>, RunDirError> {
         Ok(self.recorded()?.and_then(|r| r.vm).filter(|vm| process::alive(vm.pid, vm.started)))
+    }
+
+    /// What the last monitor told; nothing where there is no word of it, or none that makes sense.
+    pub fn told(&self) -> Result<Notes, RunDirError> {
+        let found = self.notes.read()?;
+        Ok(found.and_then(|found| serde_json::from_str(&found.text).ok()).unwrap_or_default())
+    }
+
+    /// A living monitor is launching the VM.
+    pub fn is_launching(&self) -> Result<bool, RunDirError> {
+        Ok(self.told()?.launching && self.monitor()?.is_some())
+    }
+
+    /// A start or a launch is under way: asking VirtualBox for more than its lists would get in its way. A launch counts
+    /// even when its monitor has died, for the launch itself may go on.
+    pub fn start_under_way(&self) -> Result<bool, RunDirError> {
+        Ok(self.start.is_locked()? || self.told()?.launching)
     }
 
     pub fn record(&self, lock: &mut Lock, record: &PidRecord) -> Result<(), RunDirError> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Uuid;
 use super::parse::ParseError;
 use crate::exec::{Ended, ExecError, Output};
+use crate::log::printable;
 
 /// A session that VirtualBox has lost track of mends itself when nobody calls VirtualBox for about 5 s, and stays
 /// broken for as long as somebody does. Ask again no sooner than this.
@@ -180,15 +181,7 @@ struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        // Beside the control characters: line separators and those that turn the direction of writing.
-        let unfit = |c: char| {
-            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        for c in self.0.chars() {
-            if unfit(c) { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
-        }
-        Ok(())
+        f.write_str(&printable(self.0))
     }
 }
 

@@ -9,7 +9,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::bounded;
 
 /// How long a question to a program (`rustc --version`) may take.
 const QUESTION: Duration = Duration::from_secs(60);
@@ -126,21 +128,9 @@ fn spawn(command: &mut Command) -> Result<Child, ProgramError> {
 }
 
 fn wait(child: &mut Child, command: &Command, limit: Duration) -> Result<ExitStatus, ProgramError> {
-    let program = || shown(command);
-    let started = Instant::now();
-    loop {
-        let ended = child.try_wait().map_err(|source| ProgramError::Spawn { program: program(), source })?;
-        if let Some(status) = ended {
-            return Ok(status);
-        }
-        if started.elapsed() >= limit {
-            // Both can only fail when the process is already gone, which is what is wanted.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(ProgramError::TimedOut { program: program(), limit });
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let ended =
+        bounded::wait(child, limit).map_err(|source| ProgramError::Spawn { program: shown(command), source })?;
+    ended.ok_or_else(|| ProgramError::TimedOut { program: shown(command), limit })
 }
 
 /// The program and its first words, for messages.

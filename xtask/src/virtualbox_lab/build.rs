@@ -10,8 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::bounded;
+
 use super::prerequisites::{KEYRING, missing_packages};
-use super::{LabError, USER, bounded, cannot, mirror, namespaces, remove_tree};
+use super::{LabError, USER, cannot, mirror, namespaces, remove_tree};
 
 pub const UNFINISHED: &str = "unfinished";
 const LOG: &str = "build.log";

@@ -8,7 +8,6 @@
 //!
 //! This module knows how the laboratory comes to be and how a program is run in it. It knows nothing of vboxsvc.
 
-mod bounded;
 mod build;
 mod mirror;
 mod namespaces;
@@ -23,6 +22,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use prerequisites::Missing;
+
+use crate::bounded;
 
 /// To be raised with every change of the recipe in `build`: a laboratory made by another recipe is not used.
 const RECIPE: u32 = 1;

@@ -1,23 +1,28 @@
 //! Waiting for a command no longer than it may take.
 
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const GAP: Duration = Duration::from_millis(50);
+const GAP: Duration = Duration::from_millis(10);
 
 /// Runs the command; `None` when it was still running at the limit and has been killed.
 pub fn status(command: &mut Command, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    wait(&mut command.spawn()?, limit)
+}
+
+/// Waits for a command that runs; `None` when it was still running at the limit and has been killed.
+pub fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let until = Instant::now() + limit;
-    let mut child = command.spawn()?;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         if Instant::now() >= until {
-            child.kill()?;
-            child.wait()?;
+            // Both can only fail when the process is already gone, which is what is wanted.
+            let _ = child.kill();
+            let _ = child.wait();
             return Ok(None);
         }
         sleep(GAP);
