@@ -17,6 +17,7 @@ pub mod package_view;
 pub mod payload;
 pub mod shown;
 pub mod smf;
+pub mod smoke;
 pub mod svr4;
 pub mod tasks;
 pub mod time;

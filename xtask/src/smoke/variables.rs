@@ -1,0 +1,105 @@
+//! What a step's text may name that is known only when it runs: the package files as the host sees them, and versions.
+//!
+//! It is written `${svr4}`. Everything else that a shell would make something of stays as it is.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+/// Every variable and what it stands for.
+pub const KNOWN: [(&str, &str); 10] = [
+    ("version", "the version under test"),
+    ("previous", "the version before it"),
+    ("svr4", "our SVR4 package"),
+    ("svr4-previous", "our SVR4 package of the version before"),
+    ("svr4-0.19", "a look-alike of COSvboxsvc 0.19"),
+    ("svr4-stub", "the stub SUNWvbox for pkgadd"),
+    ("svr4-broken", "our SVR4 package with a postinstall that fails"),
+    ("ips", "our IPS archive"),
+    ("ips-previous", "our IPS archive of the version before"),
+    ("ips-stub", "the stub SUNWvbox for pkg"),
+];
+
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum VariableError {
+    #[error("${{{0}}} is no variable; known are {known}. In a script write ${0} without braces", known = known())]
+    Unknown(String),
+    #[error("`${{` without `}}`")]
+    Open,
+    #[error("${{{0}}} is not available in this run")]
+    NotGiven(String),
+}
+
+fn known() -> String {
+    KNOWN.map(|(name, _)| name).join(", ")
+}
+
+/// The values of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Variables(BTreeMap<&'static str, String>);
+
+impl Variables {
+    pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), VariableError> {
+        self.0.insert(canonical(name)?, value.into());
+        Ok(())
+    }
+
+    /// The text with every variable replaced by its value.
+    pub fn fill(&self, text: &str) -> Result<String, VariableError> {
+        replace(text, |name| self.0.get(name).cloned().ok_or_else(|| VariableError::NotGiven(name.to_string())))
+    }
+}
+
+/// Says whether every variable in a text is one that exists.
+pub fn check(text: &str) -> Result<(), VariableError> {
+    replace(text, |_| Ok(String::new())).map(drop)
+}
+
+fn canonical(name: &str) -> Result<&'static str, VariableError> {
+    let known = KNOWN.iter().find(|(known, _)| *known == name);
+    known.map(|(known, _)| *known).ok_or_else(|| VariableError::Unknown(name.to_string()))
+}
+
+fn replace(text: &str, value: impl Fn(&'static str) -> Result<String, VariableError>) -> Result<String, VariableError> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or(VariableError::Open)?;
+        filled.push_str(before);
+        filled.push_str(&value(canonical(name)?)?);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_filled_in_and_a_shells_own_stay() {
+        let mut variables = Variables::default();
+        variables.set("svr4", "/var/tmp/a.pkg").unwrap();
+        assert_eq!(
+            variables.fill("-d ${svr4} $HOME $(x) ${svr4}").unwrap(),
+            "-d /var/tmp/a.pkg $HOME $(x) /var/tmp/a.pkg"
+        );
+        assert_eq!(variables.fill("${ips}"), Err(VariableError::NotGiven("ips".into())));
+    }
+
+    #[test]
+    fn what_is_no_variable_is_refused_with_those_that_are() {
+        let error = check("${svr5}").unwrap_err().to_string();
+        assert!(error.contains("${svr5}") && error.contains("svr4-previous"), "{error}");
+        assert_eq!(check("${svr4"), Err(VariableError::Open));
+        assert_eq!(Variables::default().set("x", ""), Err(VariableError::Unknown("x".into())));
+    }
+
+    #[test]
+    fn a_value_is_not_looked_through_again() {
+        let mut variables = Variables::default();
+        variables.set("svr4", "${ips}").unwrap();
+        assert_eq!(variables.fill("${svr4}").unwrap(), "${ips}");
+    }
+}
