@@ -1,6 +1,4 @@
 //! SVR4 datastreams: header, cpio archives, pkginfo and pkgmap.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = xtask::svr4::reader::read(data, &mut xtask::svr4::reader::NoVisitor);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("datastream", data));

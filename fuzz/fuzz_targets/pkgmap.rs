@@ -1,8 +1,4 @@
 //! pkgmap.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    if let Ok(text) = std::str::from_utf8(data) {
-        let _ = xtask::svr4::pkgmap::PkgMap::parse(text);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("pkgmap", data));

@@ -1,6 +1,4 @@
 //! What `showvminfo --machinereadable` prints.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = vboxsvc::virtualbox::parse::info(data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("showvminfo", data));

@@ -1,7 +1,4 @@
 //! What svcprop prints.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = vboxsvc::smf::svcprop::parse(data);
-    let _ = vboxsvc::smf::svcprop::parse_many(data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("svcprop", data));

@@ -1,6 +1,4 @@
 //! Raw-disk descriptors.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = vboxsvc::virtualbox::media::Descriptor::parse(data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("vmdk_descriptor", data));

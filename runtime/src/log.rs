@@ -17,7 +17,7 @@ pub struct Log {
 
 impl Log {
     pub fn new(subject: impl Into<String>, debug: bool) -> Self {
-        Log { subject: subject.into(), debug }
+        Log { subject: printable(&subject.into()), debug }
     }
 
     pub fn set_debug(&mut self, debug: bool) {
@@ -57,12 +57,19 @@ impl Log {
     }
 }
 
-/// The text made fit for one line of a log or terminal: names come from VirtualBox and may hold anything. Escaped are
-/// control characters, line separators, and those that turn the direction of writing.
+/// Whether a character does something else than show itself: controls, and the invisible ones that join, reorder or
+/// break lines (the classic way to make `gpj.exe` look like `exe.jpg`).
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text made fit for one line of a log or terminal: names come from VirtualBox and may hold anything.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if is_hostile(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -79,5 +86,6 @@ mod tests {
     fn a_line_stays_one_line_and_moves_no_cursor() {
         assert_eq!(printable("a\nb\u{1b}[2Jc ü"), "a\\nb\\u{1b}[2Jc ü");
         assert_eq!(printable("a\u{2028}b\u{202e}c"), "a\\u{2028}b\\u{202e}c");
+        assert_eq!(printable("a\u{200b}\u{feff}\u{9b}"), "a\\u{200b}\\u{feff}\\u{9b}");
     }
 }

@@ -223,7 +223,8 @@ pub fn read(workspace: &Path) -> Result<Contents> {
     parse(&text)
 }
 
-fn parse(text: &str) -> Result<Contents> {
+/// The description in a text.
+pub fn parse(text: &str) -> Result<Contents> {
     let contents: Contents = toml::from_str(text).with_context(|| format!("{FILE} is not right"))?;
     let mut paths: Vec<&str> = contents.files.iter().map(|f| f.path.as_str()).collect();
     paths.extend(contents.directories.iter().map(|d| d.path.as_str()));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    check, ci, diff, docs, extract, inspect, lint, manifest, notices, pkg, release, reproduce, test, verify,
+    check, ci, diff, docs, extract, fuzz, inspect, lint, manifest, notices, pkg, release, reproduce, test, verify,
 };
 
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ pub enum Command {
     Check(check::Args),
     /// Run the tests, tier by tier
     Test(test::Args),
+    /// Run every fuzz target for a while, and make the page that tells about it
+    Fuzz(fuzz::Args),
     /// Make the page of what is tested where
     Docs(docs::Args),
     /// Run every check that CI runs

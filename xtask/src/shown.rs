@@ -2,13 +2,7 @@
 //!
 //! It must not know where a text comes from. JSON needs none of this: it escapes by itself what could do harm.
 
-/// Whether a character does something else than show itself: controls, and the invisible ones that join, reorder or
-/// break lines (the classic way to make `gpj.exe` look like `exe.jpg`).
-pub fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
+pub use vboxsvc::log::is_hostile;
 
 /// A name as one unmistakable line: hostile characters as `\u{..}`, and the backslash doubled, so that two names never
 /// look the same.

@@ -2,7 +2,7 @@
 
 mod args;
 mod launcher;
-mod legacy;
+pub mod legacy;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -39,11 +39,11 @@ pub struct PidRecord {
 }
 
 impl PidRecord {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         process_text(&self.monitor) + &self.vm.as_ref().map(process_text).unwrap_or_default()
     }
 
-    fn parse(text: &str) -> Option<PidRecord> {
+    pub fn parse(text: &str) -> Option<PidRecord> {
         let mut lines = text.lines().map(process_from);
         Some(PidRecord { monitor: lines.next()??, vm: lines.next().flatten() })
     }
@@ -57,7 +57,9 @@ fn process_text(process: &Process) -> String {
 fn process_from(line: &str) -> Option<Process> {
     let mut words = line.split_ascii_whitespace();
     let (pid, started, uid) = (words.next()?, words.next()?, words.next()?);
-    Some(Process { pid: pid.parse().ok()?, started: started.parse().ok()?, uid: uid.parse().ok()? })
+    // Signals to 0 and below go to groups, not to a process.
+    let pid = pid.parse().ok().filter(|pid| *pid > 0)?;
+    Some(Process { pid, started: started.parse().ok()?, uid: uid.parse().ok()? })
 }
 
 impl RunFiles {

@@ -50,8 +50,7 @@ impl<'a> Smf<'a> {
             return Ok(Vec::new());
         }
         let output = succeeded("svcs", output)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        Ok(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
+        Ok(listed(&output.stdout))
     }
 
     /// The properties of every instance of the VirtualBox service, as the running snapshot has them or, `own`, the
@@ -113,6 +112,11 @@ impl<'a> Smf<'a> {
         let env: [(OsString, OsString); 2] = [("LC_ALL".into(), "C".into()), ("PATH".into(), self.tools.path())];
         Ok(self.runner.run(&Call::new(path, ANSWER).args(args).env(&env))?)
     }
+}
+
+/// The instances that `svcs -H -o fmri` lists. A line that names none, as of a service from rc scripts, is left out.
+pub fn listed(output: &[u8]) -> Vec<Fmri> {
+    String::from_utf8_lossy(output).lines().filter_map(|line| line.trim().parse().ok()).collect()
 }
 
 fn says(output: &Output, words: &str) -> bool {

@@ -5,6 +5,7 @@ pub mod ci;
 pub mod diff;
 pub mod docs;
 pub mod extract;
+pub mod fuzz;
 pub mod inspect;
 pub mod lint;
 pub mod manifest;
@@ -34,6 +35,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Notices(args) => notices::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
+        Command::Fuzz(args) => fuzz::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }

@@ -21,10 +21,7 @@ pub enum Arguments {
     /// `cut`: the last one may be incomplete and others may be missing.
     List { words: Vec<Vec<u8>>, cut: bool },
     /// All joined by blanks, so that one with blanks cannot be told from several.
-    #[cfg_attr(
-        all(target_os = "linux", not(test)),
-        expect(dead_code, reason = "only the /proc of illumos and Solaris shows arguments in this form")
-    )]
+    /// Only the /proc of illumos and Solaris shows arguments in this form.
     Joined { text: Vec<u8>, cut: bool },
 }
 

@@ -17,13 +17,12 @@ use std::num::ParseIntError;
 use std::path::Path;
 use std::str::FromStr;
 
-use cmdline::{Arguments, Verdict};
 #[cfg(target_os = "linux")]
 use linux as host;
 #[cfg(not(target_os = "linux"))]
 use sunos as host;
 
-pub use cmdline::NamedBy;
+pub use cmdline::{Arguments, NamedBy, Verdict};
 
 use super::Machine;
 

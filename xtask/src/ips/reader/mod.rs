@@ -100,6 +100,13 @@ pub fn read<R: Read + Seek>(
     Ok(Report { packages, findings: findings.into_vec() })
 }
 
+/// The actions of a manifest's text alone, and what is wrong with its lines.
+pub fn actions(text: &str) -> (Vec<ReadAction>, Vec<Finding>) {
+    let mut findings = Findings::default();
+    let actions = manifest::parse(text, "manifest", &mut findings);
+    (actions, findings.into_vec())
+}
+
 /// Reads one manifest and judges it. `None` if there is no reading it.
 fn package<R: Read + Seek>(
     source: &mut R,

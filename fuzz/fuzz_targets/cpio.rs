@@ -1,0 +1,4 @@
+//! cpio archives in a datastream.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("cpio", data));

@@ -1,0 +1,4 @@
+//! depend.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("depend", data));

@@ -1,0 +1,4 @@
+//! ELF executables.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("elf", data));

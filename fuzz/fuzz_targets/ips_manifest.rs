@@ -1,0 +1,4 @@
+//! IPS manifests.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("ips_manifest", data));

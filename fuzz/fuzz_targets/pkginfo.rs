@@ -1,0 +1,4 @@
+//! pkginfo, as both systems read it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("pkginfo", data));

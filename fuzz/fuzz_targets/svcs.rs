@@ -1,0 +1,4 @@
+//! What svcs lists.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("svcs", data));
