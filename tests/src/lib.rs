@@ -8,5 +8,5 @@ pub mod smf;
 pub mod vbox;
 pub mod zfs;
 
-pub use host::binaries::{simhost_exe, vboxsvc_exe};
+pub use host::binaries::{simhost_exe, vbox_stub_exe, vboxsvc_exe};
 pub use host::{Host, Ran};

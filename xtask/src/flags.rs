@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    check, ci, diff, docs, extract, fuzz, inspect, lint, manifest, notices, pkg, release, reproduce, test, verify,
+    check, ci, diff, docs, extract, fuzz, inspect, lint, manifest, notices, pkg, release, reproduce, test, trial,
+    verify,
 };
 
 #[derive(Debug, Parser)]
@@ -43,6 +44,8 @@ pub enum Command {
     Test(test::Args),
     /// Run every fuzz target for a while, and make the page that tells about it
     Fuzz(fuzz::Args),
+    /// Make packages to try installations with: ours of any version, look-alikes of older ones, a stub of VirtualBox
+    Trial(trial::Args),
     /// Make the page of what is tested where
     Docs(docs::Args),
     /// Run every check that CI runs

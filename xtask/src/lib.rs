@@ -1,7 +1,8 @@
 //! The distribution toolkit as a library: the two package formats, the manifests and the illumos payload.
 //!
 //! `svr4` and `ips` know bytes and formats and never which package they write; `contents` reads what ours holds from
-//! `pkg/`; `smf`, `manual` and `completion` make files of it from the table of settings and the command line; `tasks` puts them together, one file a command.
+//! `pkg/`; `smf`, `manual` and `completion` make files of it from the table of settings and the command line; `trial` makes
+//! packages that are only for trying; `tasks` puts them together, one file a command.
 
 mod bounded;
 pub mod completion;
@@ -21,4 +22,5 @@ pub mod smoke;
 pub mod svr4;
 pub mod tasks;
 pub mod time;
+pub mod trial;
 pub mod virtualbox_lab;

@@ -359,7 +359,8 @@ impl Drop for Running {
     }
 }
 
-fn manifests() -> &'static [String] {
+/// The package's own manifests.
+pub fn manifests() -> &'static [String] {
     static RENDERED: OnceLock<Vec<String>> = OnceLock::new();
     RENDERED.get_or_init(|| {
         use xtask::smf::render::{Variables, render_all};

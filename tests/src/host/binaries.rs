@@ -17,6 +17,12 @@ pub fn vboxsvc_exe() -> PathBuf {
     FOUND.get_or_init(|| find("vboxsvc", "VBOXSVC_EXE")).clone()
 }
 
+/// The stub of VirtualBox that trial packages carry.
+pub fn vbox_stub_exe() -> PathBuf {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| find("vbox-stub", "VBOX_STUB_EXE")).clone()
+}
+
 fn find(package: &str, variable: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
         return path.into();

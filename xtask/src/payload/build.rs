@@ -1,4 +1,4 @@
-//! Building the runtime for illumos, and checking it without linking.
+//! Building a program for illumos, and checking it without linking.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,9 +11,6 @@ use super::program::{Environment, run};
 use super::toolchain::Toolchain;
 use super::{Payload, PayloadError, Request, TARGET, elf, remap, stdlib, stubs};
 
-/// The crate that is the payload, and its executable.
-pub(super) const PACKAGE: &str = "vboxsvc";
-
 /// What a check was made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -23,10 +20,11 @@ pub struct Checked {
     pub clippy: bool,
 }
 
-/// Builds the runtime's executable in release form and verifies it.
+/// Builds the program's executable in release form and verifies it.
 pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, PayloadError> {
     let setup = Setup::open(request, say)?;
     let (toolchain, folder) = (&setup.toolchain, &setup.folder);
+    let package = request.program.package();
     let release = folder.join(TARGET).join("release");
     let list = request.workspace.join("pkg/illumos-imports.txt");
     let linker = if cfg!(target_os = "illumos") {
@@ -40,7 +38,7 @@ pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, Pa
         linker::cross(wanted, toolchain, say)?
     };
     say(&format!(
-        "building {PACKAGE} for {TARGET} with {}, {}, {}",
+        "building {package} for {TARGET} with {}, {}, {}",
         toolchain.std,
         toolchain.version.line(),
         linker.shown
@@ -48,7 +46,7 @@ pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, Pa
     // First all is fetched: where it is kept is known only then, and must not show in what is compiled.
     run(&mut cargo(&toolchain.cargo, &setup.env(), "fetch", request))?;
     run(&mut compile(request, &setup, &linker))?;
-    let executable = release.join(PACKAGE);
+    let executable = release.join(package);
     let bytes = at(&executable, fs::read(&executable))?;
     let (report, findings) = elf::inspect(&bytes, &read_imports(&list)?.1);
     if !findings.is_empty() {
@@ -67,14 +65,14 @@ pub fn build(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Payload, Pa
     })
 }
 
-/// Checks every target of the runtime for illumos, with warnings as errors; nothing is linked.
+/// Checks every target of the program's crate for illumos, with warnings as errors; nothing is linked.
 pub fn check(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Checked, PayloadError> {
     let setup = Setup::open(request, say)?;
-    let toolchain = &setup.toolchain;
+    let (toolchain, package) = (&setup.toolchain, request.program.package());
     let driver = toolchain.cargo.with_file_name("cargo-clippy");
     let clippy = driver.is_file();
     let verb = if clippy { "clippy" } else { "check" };
-    say(&format!("checking {PACKAGE} for {TARGET} with {} ({verb})", toolchain.std));
+    say(&format!("checking {package} for {TARGET} with {} ({verb})", toolchain.std));
     let mut flags: Vec<OsString> = stubs::sysroot_flag(toolchain).into_iter().collect();
     flags.push("-Dwarnings".into());
     let mut env = setup.env();
@@ -82,7 +80,7 @@ pub fn check(request: &Request, say: &mut dyn FnMut(&str)) -> Result<Checked, Pa
     // Not `cargo clippy`: cargo would look for it in its home first, where another toolchain's may be.
     env.set("CARGO", &toolchain.cargo);
     let mut check = cargo(if clippy { &driver } else { &toolchain.cargo }, &env, verb, request);
-    check.args(["--package", PACKAGE, "--all-targets", "--target-dir"]).arg(setup.folder.join("check"));
+    check.args(["--package", package, "--all-targets", "--target-dir"]).arg(setup.folder.join("check"));
     run(&mut check)?;
     Ok(Checked { std: toolchain.std.clone(), rustc: toolchain.version.line().to_owned(), clippy })
 }
@@ -136,7 +134,8 @@ fn compile(request: &Request, setup: &Setup, linker: &Linker) -> Command {
         env.set("CARGO_TARGET_X86_64_UNKNOWN_ILLUMOS_LINKER", program);
     }
     let mut cargo = cargo(&toolchain.cargo, &env, "build", request);
-    cargo.args(["--release", "--package", PACKAGE, "--bin", PACKAGE, "--target-dir"]).arg(&setup.folder);
+    let package = request.program.package();
+    cargo.args(["--release", "--package", package, "--bin", package, "--target-dir"]).arg(&setup.folder);
     cargo
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::Program;
 use super::bootstrap::on_path;
-use super::build::PACKAGE;
 use super::imports::{Imports, ImportsError};
 use super::link::{LinkError, Plan};
 use super::lld::{self, Lld, LldError};
@@ -100,12 +100,14 @@ pub fn cross(wanted: Wanted, toolchain: &Toolchain, say: &mut dyn FnMut(&str)) -
     Ok(Linker { program, arguments: Vec::new(), shown: lld.version, stub_linked: wanted.sysroot.is_none() })
 }
 
-/// Removes what was linked, so that cargo links again.
+/// Removes what was linked, every program of it, so that cargo links again.
 fn forget(release: &Path) -> Result<(), LinkerError> {
     let deps = release.join("deps");
     for entry in fs::read_dir(&deps).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|n| n.starts_with(&format!("{PACKAGE}-"))) {
+        // As the compiler names them.
+        let mut programs = Program::ALL.iter().map(|program| format!("{}-", program.package().replace('-', "_")));
+        if name.to_str().is_some_and(|n| programs.any(|program| n.starts_with(&program))) {
             remove(&entry.path(), fs::remove_file)?;
         }
     }
@@ -213,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_linked_executable_is_forgotten() {
+    fn only_linked_executables_are_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let deps = dir.path().join("deps");
         fs::create_dir(&deps).unwrap();
-        for name in ["vboxsvc-0123", "vboxsvc-0123.d", "libvboxsvc-0123.rlib"] {
+        for name in ["vboxsvc-0123", "vboxsvc-0123.d", "vbox_stub-45", "libvboxsvc-0123.rlib"] {
             fs::write(deps.join(name), "").unwrap();
         }
         forget(dir.path()).unwrap();

@@ -1,4 +1,4 @@
-//! The illumos executable of the runtime: compiled and linked on any Unix, and proved to be what it is.
+//! Illumos executables of this workspace: compiled and linked on any Unix, and proved to be what they are.
 //!
 //! ```text
 //! stdlib (which toolchain) -> sysroot (its standard library) -> linker (stubs, sysroot or illumos itself)
@@ -30,9 +30,30 @@ pub use stdlib::StdChoice;
 /// The system that the payload is for, by the compiler's name.
 pub const TARGET: &str = "x86_64-unknown-illumos";
 
+/// The crates that are built for illumos. Each has an executable of its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    Runtime,
+    /// The stub of VirtualBox that trial packages carry.
+    VirtualBoxStub,
+}
+
+impl Program {
+    const ALL: [Program; 2] = [Program::Runtime, Program::VirtualBoxStub];
+
+    /// The crate, and its executable.
+    pub fn package(self) -> &'static str {
+        match self {
+            Program::Runtime => "vboxsvc",
+            Program::VirtualBoxStub => "vbox-stub",
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
+    pub program: Program,
     /// The root of the workspace.
     pub workspace: PathBuf,
     /// The target folder: everything that is made goes below it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::pkg;
-use crate::payload;
+use crate::payload::{self, Program};
 use crate::time;
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
-    let request = args.toolchain.request(workspace, time::source_date_epoch(workspace)?);
+    let request = args.toolchain.request(Program::Runtime, workspace, time::source_date_epoch(workspace)?);
     let checked = payload::check(&request, &mut |text| eprintln!("{text}"))?;
     let by = if checked.clippy { "clippy" } else { "cargo check: this toolchain has no clippy" };
     println!("no warnings for {} ({by}; {}, std {})", payload::TARGET, checked.rustc, checked.std);

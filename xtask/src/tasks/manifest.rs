@@ -25,7 +25,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
 }
 
 fn write_to(workspace: &Path, out: &Path) -> Result<Vec<PathBuf>> {
-    let rendered = rendered(workspace, &contents::read(workspace)?)?;
+    let rendered = rendered(workspace, &contents::read(workspace)?, env!("CARGO_PKG_VERSION"))?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
     let write = |manifest: &Rendered| {
         let path = out.join(&manifest.file_name);
@@ -35,10 +35,10 @@ fn write_to(workspace: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     rendered.iter().map(write).collect()
 }
 
-/// The manifests of the package, found right.
-pub fn rendered(workspace: &Path, contents: &Contents) -> Result<Vec<Rendered>> {
+/// The manifests of a version of the package, found right.
+pub fn rendered(workspace: &Path, contents: &Contents, version: &str) -> Result<Vec<Rendered>> {
     let variables = Variables { method: contents.method()?, ..Variables::default() };
-    let rendered = render_all(workspace, env!("CARGO_PKG_VERSION"), &variables)?;
+    let rendered = render_all(workspace, version, &variables)?;
     checked(&rendered)?;
     Ok(rendered)
 }

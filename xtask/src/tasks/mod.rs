@@ -14,6 +14,7 @@ pub mod pkg;
 pub mod release;
 pub mod reproduce;
 pub mod test;
+pub mod trial;
 pub mod verify;
 
 use std::path::Path;
@@ -36,6 +37,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
         Command::Fuzz(args) => fuzz::run(args, workspace),
+        Command::Trial(args) => trial::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }

@@ -21,14 +21,21 @@ pub struct Material {
 }
 
 impl Material {
-    pub fn gather(workspace: &Path, contents: &Contents, executable: &Path, epoch: u64) -> Result<Material> {
-        let manifests = manifest::rendered(workspace, contents)?;
+    /// What a version of the package holds, with this executable in it.
+    pub fn gather(
+        workspace: &Path,
+        contents: &Contents,
+        executable: &Path,
+        version: &str,
+        epoch: u64,
+    ) -> Result<Material> {
+        let manifests = manifest::rendered(workspace, contents, version)?;
         let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let mut files = BTreeMap::new();
         for file in &contents.files {
             let bytes = match file.source()? {
                 Source::Payload(_) => read(executable)?,
-                Source::Man(name) => manual::render(workspace, name, env!("CARGO_PKG_VERSION"), epoch)?.into_bytes(),
+                Source::Man(name) => manual::render(workspace, name, version, epoch)?.into_bytes(),
                 Source::Completion(shell) => completion::of(shell)?,
                 Source::Workspace(path) => read(&workspace.join(path))?,
                 Source::Manifest(name) => match manifests.iter().find(|m| m.file_name == name) {

@@ -17,11 +17,11 @@ use anyhow::{Context, Result};
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
-use crate::contents;
-use crate::payload::{self, StdChoice};
+use crate::contents::{self, Contents};
+use crate::payload::{self, Program, StdChoice};
 use crate::time;
-use material::Material;
 
+pub use material::Material;
 pub use record::{Record, made};
 
 /// The format to write.
@@ -70,8 +70,9 @@ impl Toolchain {
         options
     }
 
-    pub fn request(&self, workspace: &Path, source_date_epoch: u64) -> payload::Request {
+    pub fn request(&self, program: Program, workspace: &Path, source_date_epoch: u64) -> payload::Request {
         payload::Request {
+            program,
             workspace: workspace.to_path_buf(),
             out_dir: workspace.join("target"),
             std: self.std,
@@ -107,40 +108,73 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
 pub fn make(workspace: &Path, format: Format, toolchain: &Toolchain, out: &Path) -> Result<Packages> {
     let epoch = time::source_date_epoch(workspace)?;
     let contents = contents::read(workspace)?;
-    let payload = payload::build(&toolchain.request(workspace, epoch), &mut |text| eprintln!("{text}"))?;
-    let material = Material::gather(workspace, &contents, &payload.executable, epoch)?;
-
-    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let request = toolchain.request(Program::Runtime, workspace, epoch);
+    let payload = payload::build(&request, &mut |text| eprintln!("{text}"))?;
     let version = env!("CARGO_PKG_VERSION");
-    let mut made = Vec::new();
+    let material = Material::gather(workspace, &contents, &payload.executable, version, epoch)?;
+    let plan = Plan { contents: &contents, material: &material, version, epoch };
+    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let mut packages = Vec::new();
     if format != Format::Ips {
-        let package = to_svr4::package(&contents, &material, version, epoch)?;
-        let name = format!("{}-{version}.pkg", contents.package.svr4);
-        let path = out.join(&name);
-        write_whole(&path, |file| Ok(crate::svr4::datastream::write(&[package], file).map(drop)?))?;
-        readback::svr4(&path, &contents, &material)?;
-        made.push(record::made(&path, "SVR4 datastream")?);
-        let zipped = out.join(format!("{name}.gz"));
-        write_whole(&zipped, |file| gzip(&path, file))?;
-        readback::gzip(&zipped, &path)?;
-        made.push(record::made(&zipped, "the same, gzipped")?);
+        let path = plan.svr4(out)?;
+        packages.push(made(&path, "SVR4 datastream")?);
+        packages.push(made(&zipped(&path)?, "the same, gzipped")?);
     }
     if format != Format::Svr4 {
-        let publisher = &contents.package.publisher;
-        let package = to_ips::package(&contents, &material, version, epoch)?;
-        let path = out.join(format!("vboxsvc-{version}.p5p"));
-        write_whole(&path, |file| Ok(crate::ips::write(publisher, &[package], epoch, file).map(drop)?))?;
-        readback::ips(&path, &contents, &material)?;
-        made.push(record::made(&path, "IPS archive")?);
-        let bridge = to_ips::bridge(&contents, version, epoch)?;
-        let path = out.join(format!("{}-{version}.p5p", contents.virtualbox.bridge));
-        write_whole(&path, |file| Ok(crate::ips::write(publisher, &[bridge], epoch, file).map(drop)?))?;
-        readback::bridge(&path, &contents)?;
-        made.push(record::made(&path, "IPS bridge to the SVR4 VirtualBox")?);
+        packages.push(made(&plan.ips(out)?, "IPS archive")?);
+        packages.push(made(&plan.bridge(out)?, "IPS bridge to the SVR4 VirtualBox")?);
     }
-    let record = Record::new(workspace, version, epoch, &payload, &contents, &material, &made)?;
-    made.extend(record::write(out, &record, &made)?);
-    Ok(Packages { made, record })
+    let record = Record::new(workspace, version, epoch, &payload, &contents, &material, &packages)?;
+    packages.extend(record::write(out, &record, &packages)?);
+    Ok(Packages { made: packages, record })
+}
+
+/// Our packages before they are written: all that goes into them.
+pub struct Plan<'a> {
+    pub contents: &'a Contents,
+    pub material: &'a Material,
+    pub version: &'a str,
+    pub epoch: u64,
+}
+
+/// Each writes one package into a folder, reads it back, and gives its path.
+impl Plan<'_> {
+    pub fn svr4(&self, out: &Path) -> Result<PathBuf> {
+        let package = to_svr4::package(self.contents, self.material, self.version, self.epoch)?;
+        let path = out.join(format!("{}-{}.pkg", self.contents.package.svr4, self.version));
+        write_whole(&path, |file| Ok(crate::svr4::datastream::write(&[package], file).map(drop)?))?;
+        readback::svr4(&path, self.contents, self.material)?;
+        Ok(path)
+    }
+
+    pub fn ips(&self, out: &Path) -> Result<PathBuf> {
+        let package = to_ips::package(self.contents, self.material, self.version, self.epoch)?;
+        let path = out.join(format!("vboxsvc-{}.p5p", self.version));
+        self.archive(package, &path)?;
+        readback::ips(&path, self.contents, self.material)?;
+        Ok(path)
+    }
+
+    pub fn bridge(&self, out: &Path) -> Result<PathBuf> {
+        let package = to_ips::bridge(self.contents, self.version, self.epoch)?;
+        let path = out.join(format!("{}-{}.p5p", self.contents.virtualbox.bridge, self.version));
+        self.archive(package, &path)?;
+        readback::bridge(&path, self.contents)?;
+        Ok(path)
+    }
+
+    fn archive(&self, package: crate::ips::Package, path: &Path) -> Result<()> {
+        let publisher = &self.contents.package.publisher;
+        write_whole(path, |file| Ok(crate::ips::write(publisher, &[package], self.epoch, file).map(drop)?))
+    }
+}
+
+/// The same file gzipped beside it, read back.
+fn zipped(path: &Path) -> Result<PathBuf> {
+    let zipped = path.with_added_extension("gz");
+    write_whole(&zipped, |file| gzip(path, file))?;
+    readback::gzip(&zipped, path)?;
+    Ok(zipped)
 }
 
 /// Writes a file under another name first: what stands under its own name is always whole.

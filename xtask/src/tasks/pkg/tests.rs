@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::contents::Contents;
 use crate::ips;
 use crate::svr4::datastream;
 use crate::tasks::manifest;
@@ -22,7 +21,7 @@ impl Made {
         let executable = folder.path().join("vboxsvc");
         fs::write(&executable, "no executable").unwrap();
         let contents = contents::read(workspace()).unwrap();
-        let material = Material::gather(workspace(), &contents, &executable, EPOCH).unwrap();
+        let material = Material::gather(workspace(), &contents, &executable, VERSION, EPOCH).unwrap();
         Made { folder, contents, material }
     }
 
@@ -125,7 +124,7 @@ fn the_class_scripts_are_the_systems_own() {
 fn the_package_names_every_service_and_instance_of_its_manifests() {
     let contents = contents::read(workspace()).unwrap();
     let mut defined = BTreeSet::new();
-    for manifest in manifest::rendered(workspace(), &contents).unwrap() {
+    for manifest in manifest::rendered(workspace(), &contents, VERSION).unwrap() {
         let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
         let document = roxmltree::Document::parse_with_options(&manifest.text, options).unwrap();
         for service in document.descendants().filter(|node| node.has_tag_name("service")) {
@@ -160,7 +159,7 @@ fn every_manifest_is_delivered_and_brought_to_smf() {
 fn ips_stops_every_service_that_runs_our_program_before_it_goes() {
     let contents = contents::read(workspace()).unwrap();
     let method = contents.method().unwrap();
-    for manifest in manifest::rendered(workspace(), &contents).unwrap() {
+    for manifest in manifest::rendered(workspace(), &contents, VERSION).unwrap() {
         let file = contents.files.iter().find(|file| file.path.ends_with(&manifest.file_name)).unwrap();
         let runs_it = manifest.text.contains(&format!("exec=\"{method} "));
         assert_eq!(file.ips.contains_key("disable_fmri"), runs_it, "{}", manifest.file_name);
@@ -180,7 +179,7 @@ fn lines_for_the_databases_have_their_fields() {
     assert!(lines("exec_attr").iter().all(|fields| fields.len() == 7));
     let names = |lines: Vec<Vec<String>>| lines.into_iter().map(|fields| fields[0].clone()).collect::<BTreeSet<_>>();
     let (authorizations, profiles) = (names(lines("auth_attr")), names(lines("prof_attr")));
-    let manifests = manifest::rendered(workspace(), &made.contents).unwrap();
+    let manifests = manifest::rendered(workspace(), &made.contents, VERSION).unwrap();
     for name in &authorizations {
         assert!(manifests[0].text.contains(&format!("value=\"{name}\"")), "{name} opens nothing");
     }
