@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    check, ci, diff, docs, extract, fuzz, inspect, lint, manifest, notices, pkg, release, reproduce, test, trial,
+    check, ci, diff, docs, extract, fuzz, inspect, lint, manifest, notices, pkg, release, reproduce, sign, test, trial,
     verify,
 };
 
@@ -34,6 +34,8 @@ pub enum Command {
     Reproduce(reproduce::Args),
     /// Make all that is published of a version; a dry run unless told otherwise
     Release(release::Args),
+    /// Sign files, or make a key to sign with
+    Sign(sign::Args),
     /// Render the SMF manifests
     Manifest(manifest::Args),
     /// Gather the licences of what is linked into the program

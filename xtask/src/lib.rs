@@ -17,6 +17,7 @@ pub mod manual;
 pub mod package_view;
 pub mod payload;
 pub mod shown;
+pub mod signature;
 pub mod smf;
 pub mod smoke;
 pub mod svr4;

@@ -13,6 +13,7 @@ pub mod notices;
 pub mod pkg;
 pub mod release;
 pub mod reproduce;
+pub mod sign;
 pub mod test;
 pub mod trial;
 pub mod verify;
@@ -32,6 +33,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Lint(args) => lint::run(args, workspace),
         Command::Reproduce(args) => reproduce::run(args, workspace),
         Command::Release(args) => release::run(args, workspace),
+        Command::Sign(args) => sign::run(args),
         Command::Manifest(args) => manifest::run(args, workspace),
         Command::Notices(args) => notices::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::contents::{self, Contents};
 use crate::payload::{self, Program, StdChoice};
+use crate::tasks::reproduce;
 use crate::time;
 
 pub use material::Material;
@@ -32,6 +33,17 @@ pub enum Format {
     All,
 }
 
+impl Format {
+    /// The word that asks for it on a command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Svr4 => "svr4",
+            Format::Ips => "ips",
+            Format::All => "all",
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which packages to write
@@ -42,6 +54,9 @@ pub struct Args {
     out: Option<PathBuf>,
     #[command(flatten)]
     toolchain: Toolchain,
+    /// Build all of it a second time, elsewhere, and explain the first difference
+    #[arg(long)]
+    check_reproducible: bool,
     /// Print the build record on standard output instead of the paths
     #[arg(long)]
     json: bool,
@@ -100,7 +115,21 @@ pub struct Packages {
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| workspace.join("target/pkg"));
-    let packages = make(workspace, args.format, &args.toolchain, &out)?;
+    if !args.check_reproducible {
+        let packages = make(workspace, args.format, &args.toolchain, &out)?;
+        return tell(args.json, &out, &packages.made, &packages.record);
+    }
+    reproduce::refuse_changes(workspace)?;
+    // In a folder of its own: there may be other files where the packages go.
+    fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let first = tempfile::Builder::new().prefix(".building-").tempdir_in(&out)?;
+    let packages = make(workspace, args.format, &args.toolchain, first.path())?;
+    reproduce::check(workspace, args.format, &args.toolchain, first.path())?;
+    for made in &packages.made {
+        let place = out.join(&made.file);
+        fs::rename(first.path().join(&made.file), &place)
+            .with_context(|| format!("cannot name {}", place.display()))?;
+    }
     tell(args.json, &out, &packages.made, &packages.record)
 }
 

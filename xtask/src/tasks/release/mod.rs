@@ -2,7 +2,8 @@
 //!
 //! The packages and their build record, an SBOM, the licences of what is linked in, the release notes, and the
 //! checksums of all of it. The folder gets its name when all is there and found right: the packages are verified and
-//! linted, and an error of either ends it. Nothing is uploaded, tagged or signed.
+//! linted, and an error of either ends it. Given a key, it signs the packages and the checksums. Nothing is uploaded or
+//! tagged.
 //!
 //! `--for-real` refuses what a dry run only warns of: a tree with changes, a version that the changelog does not have,
 //! a tag of the version on another commit, and a folder that is there already.
@@ -22,8 +23,9 @@ use crate::finding::Level;
 use crate::linked::Components;
 use crate::lint::allow::{self, AllowList};
 use crate::package_view;
+use crate::signature;
 use crate::tasks::pkg::{self, Format, Made, Record, Toolchain};
-use crate::tasks::{lint, notices};
+use crate::tasks::{lint, notices, sign};
 
 const CHANGELOG: &str = "CHANGELOG.md";
 const SUMS: &str = "SHA256SUMS";
@@ -36,6 +38,9 @@ pub struct Args {
     /// The folder to make; target/dist/VERSION, or target/dist/VERSION-dry-run, if not given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Sign the packages and the checksums with this private key
+    #[arg(long, value_name = "KEY")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     toolchain: Toolchain,
     /// Print what was made as JSON
@@ -56,6 +61,8 @@ struct Release {
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
+    // A key that does not sign is better known before an hour of building.
+    args.key.as_deref().map(signature::private).transpose()?;
     let notes = notes::cut(&fs::read_to_string(workspace.join(CHANGELOG)).unwrap_or_default(), version);
     let warnings = objections(workspace, version, notes.as_deref());
     if args.for_real && !warnings.is_empty() {
@@ -86,6 +93,10 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     made.sort_by(|a, b| a.file.cmp(&b.file));
     let sums: String = made.iter().map(|made| format!("{}  {}\n", made.sha256, made.file)).collect();
     made.push(write(making.path(), SUMS, &sums, "the checksums of all of it")?);
+    if let Some(key) = &args.key {
+        let signatures = signed(key, making.path(), &made)?;
+        made.extend(signatures);
+    }
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(making.path(), fs::Permissions::from_mode(0o755))?;
     fs::rename(making.path(), &folder).with_context(|| format!("cannot name the folder {}", folder.display()))?;
@@ -165,6 +176,14 @@ fn documents(workspace: &Path, version: &str, record: &Record, notes: Option<Str
     Ok(made)
 }
 
+/// Signs what is installed from, and the list that vouches for the rest.
+fn signed(key: &Path, folder: &Path, made: &[Made]) -> Result<Vec<Made>> {
+    let is_signed = |file: &str| file == SUMS || [".pkg", ".pkg.gz", ".p5p"].iter().any(|end| file.ends_with(end));
+    let files: Vec<PathBuf> =
+        made.iter().filter(|made| is_signed(&made.file)).map(|made| folder.join(&made.file)).collect();
+    sign::files(key, &files)?.iter().map(|signature| pkg::made(signature, "its signature")).collect()
+}
+
 fn write(folder: &Path, name: &str, text: &str, what: &str) -> Result<Made> {
     let path = folder.join(name);
     pkg::write_whole(&path, |file| Ok(file.write_all(text.as_bytes())?))?;
@@ -179,6 +198,9 @@ fn tell(args: &Args, release: Release) -> Result<()> {
     let width = release.made.iter().map(|made| made.file.len()).max().unwrap_or_default();
     for made in &release.made {
         eprintln!("{:width$}  {:>9}  {}", made.file, made.bytes, made.what);
+    }
+    if args.key.is_none() {
+        eprintln!("not signed: cargo xtask sign --key KEY, or --key here");
     }
     if args.for_real {
         eprintln!("next: git tag v{}, and publish the folder", release.version);

@@ -44,37 +44,57 @@ struct Outcome {
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     refuse_changes(workspace)?;
-    let mut scratch = tempfile::Builder::new();
-    scratch.prefix("reproduce-");
-    let scratch = match &args.scratch {
-        Some(folder) => scratch.tempdir_in(folder),
-        None => scratch.tempdir(),
-    }
-    .context("cannot make a folder to build in")?;
-    let (here, there) = (scratch.path().join("here"), scratch.path().join("there"));
-
+    let scratch = scratch(args.scratch.as_deref())?;
+    let here = scratch.path().join("here");
     eprintln!("== the first build, in {}", workspace.display());
     pkg::make(workspace, Format::All, &args.toolchain, &here)?;
-    // Longer than most paths, and not the name the workspace has.
-    let clone = scratch.path().join("a-clone-at-some-other-place/of-the-same-commit");
-    eprintln!("== the second build, in {}", clone.display());
-    second_build(args, workspace, &clone, &there)?;
-
-    let (same, differences) = compare(&here, &there)?;
-    let kept = if args.keep { Some(scratch.keep()) } else { None };
-    let outcome = Outcome { reproducible: differences.is_empty(), same, differences, kept };
+    let mut outcome = against(workspace, Format::All, &args.toolchain, &here, scratch.path())?;
+    outcome.kept = args.keep.then(|| scratch.keep());
     if args.json {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {
         print!("{}", text(&outcome));
     }
-    if !outcome.reproducible {
-        bail!("the same commit does not give the same bytes");
-    }
-    Ok(())
+    outcome.verdict()
 }
 
-fn refuse_changes(workspace: &Path) -> Result<()> {
+/// For `cargo xtask pkg --check-reproducible`: builds a second time, and compares with what is in a folder.
+pub fn check(workspace: &Path, format: Format, toolchain: &Toolchain, made: &Path) -> Result<()> {
+    let scratch = scratch(None)?;
+    let outcome = against(workspace, format, toolchain, made, scratch.path())?;
+    eprint!("{}", text(&outcome));
+    outcome.verdict()
+}
+
+impl Outcome {
+    fn verdict(&self) -> Result<()> {
+        if !self.reproducible {
+            bail!("the same commit does not give the same bytes");
+        }
+        Ok(())
+    }
+}
+
+fn scratch(folder: Option<&Path>) -> Result<tempfile::TempDir> {
+    let mut scratch = tempfile::Builder::new();
+    scratch.prefix("reproduce-");
+    let made = folder.map_or_else(|| scratch.tempdir(), |folder| scratch.tempdir_in(folder));
+    made.context("cannot make a folder to build in")
+}
+
+/// The second build, below `scratch`, and how it differs from the first, which is in `here`.
+fn against(workspace: &Path, format: Format, toolchain: &Toolchain, here: &Path, scratch: &Path) -> Result<Outcome> {
+    // Longer than most paths, and not the name the workspace has.
+    let clone = scratch.join("a-clone-at-some-other-place/of-the-same-commit");
+    let there = scratch.join("there");
+    eprintln!("== the second build, in {}", clone.display());
+    second_build(workspace, format, toolchain, &clone, &there)?;
+    let (same, differences) = compare(here, &there)?;
+    Ok(Outcome { reproducible: differences.is_empty(), same, differences, kept: None })
+}
+
+/// Refuses a workspace whose second build would be of something else.
+pub fn refuse_changes(workspace: &Path) -> Result<()> {
     let output = Command::new("git").args(["status", "--porcelain"]).current_dir(workspace).output();
     let output = output.context("cannot ask git what is committed")?;
     if !output.status.success() {
@@ -86,7 +106,7 @@ fn refuse_changes(workspace: &Path) -> Result<()> {
     Ok(())
 }
 
-fn second_build(args: &Args, workspace: &Path, clone: &Path, out: &Path) -> Result<()> {
+fn second_build(workspace: &Path, format: Format, toolchain: &Toolchain, clone: &Path, out: &Path) -> Result<()> {
     let parent = clone.parent().context("a clone lies in a folder")?;
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     let mut git = Command::new("git");
@@ -95,9 +115,9 @@ fn second_build(args: &Args, workspace: &Path, clone: &Path, out: &Path) -> Resu
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build
-        .args(["run", "--quiet", "--locked", "--package", "xtask", "--", "pkg", "--out"])
+        .args(["run", "--quiet", "--locked", "--package", "xtask", "--", "pkg", "--format", format.word(), "--out"])
         .arg(out)
-        .args(args.toolchain.options())
+        .args(toolchain.options())
         .current_dir(clone)
         .env("CARGO_TARGET_DIR", clone.join("target"))
         .env("SOURCE_DATE_EPOCH", time::source_date_epoch(workspace)?.to_string())

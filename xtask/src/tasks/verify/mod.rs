@@ -1,4 +1,7 @@
-//! `cargo xtask verify`: everything that the readers find wrong with packages of any producer, one line a finding.
+//! `cargo xtask verify`: everything that the readers find wrong with packages of any producer, one line a finding; and,
+//! held against a key, whether they are signed by it.
+
+mod signed;
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +11,21 @@ use serde::Serialize;
 use crate::finding::{Finding, Level};
 use crate::package_view::{self, PackageFile, View};
 use crate::shown::escaped;
+use crate::signature;
+use signed::Signer;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// SVR4 datastreams, plain or gzipped, and IPS archives; their names are of no account
+    /// SVR4 datastreams, plain or gzipped, and IPS archives; their names are of no account. With --key, any signed file:
+    /// of a list of checksums, the files beside it are compared too
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The public key that every file must be signed by, in OpenSSH's format
+    #[arg(long, value_name = "KEY.pub")]
+    key: Option<PathBuf>,
+    /// The signature of the one FILE; FILE.sig if not given
+    #[arg(long, value_name = "FILE", requires = "key")]
+    signature: Option<PathBuf>,
     /// Print findings and summaries as JSON
     #[arg(long)]
     json: bool,
@@ -30,7 +42,14 @@ struct Verdict {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let verdicts: Vec<Verdict> = args.files.iter().map(|file| verdict(file)).collect();
+    if args.signature.is_some() && args.files.len() > 1 {
+        bail!("--signature is for one file; each of several has its signature beside it");
+    }
+    let signer = match &args.key {
+        Some(key) => Some(Signer { key: signature::public(key)?, signature: args.signature.clone() }),
+        None => None,
+    };
+    let verdicts: Vec<Verdict> = args.files.iter().map(|file| verdict(file, signer.as_ref())).collect();
     if args.json {
         println!("{}", serde_json::to_string_pretty(&verdicts)?);
     } else {
@@ -42,18 +61,36 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-fn verdict(path: &Path) -> Verdict {
+fn verdict(path: &Path, signer: Option<&Signer>) -> Verdict {
     let file = escaped(&path.to_string_lossy());
-    match package_view::read(path) {
-        Ok(read) => {
-            let good = read.count(Level::Error) == 0;
-            Verdict { file, good, summary: summary(&read), findings: read.findings }
-        }
+    let read = match package_view::read(path) {
+        Ok(read) => read,
         Err(error) => {
             let summary = format!("cannot be read: {error}");
-            Verdict { file, good: false, summary, findings: Vec::new() }
+            return Verdict { file, good: false, summary, findings: Vec::new() };
         }
+    };
+    let Some(signer) = signer else {
+        let good = read.count(Level::Error) == 0;
+        return Verdict { file, good, summary: summary(&read), findings: read.findings };
+    };
+    let judged = signer.judge(path);
+    let about = match (read.container, judged.listed) {
+        (Some(_), _) => summary(&read),
+        (None, Some(listed)) => match judged.findings.len() {
+            0 => format!("{} listed and as listed", counted(listed, "file")),
+            bad => format!("{bad} of {} not right", counted(listed, "listed file")),
+        },
+        // Anything can be signed; what is no package is not judged as one.
+        (None, _) => "no package".to_owned(),
+    };
+    let mut findings = judged.findings;
+    if read.container.is_some() {
+        findings.extend(read.findings);
     }
+    let good = !findings.iter().any(|finding| finding.level == Level::Error);
+    let words = judged.words.unwrap_or_else(|| "not signed as it should be".to_owned());
+    Verdict { file, good, summary: format!("{about}; {words}"), findings }
 }
 
 fn summary(read: &PackageFile) -> String {
@@ -90,7 +127,7 @@ mod tests {
     use crate::package_view::samples::{Sample, file};
 
     fn of(bytes: &[u8]) -> Verdict {
-        verdict(file(bytes).path())
+        verdict(file(bytes).path(), None)
     }
 
     fn ids(verdict: &Verdict) -> Vec<&str> {
@@ -153,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_no_package_or_not_there_is_one_bad_file_and_no_end_of_the_others() {
-        let (none, gone) = (of(b"#!/bin/sh\n"), verdict(Path::new("/nonexistent/x.pkg")));
+        let (none, gone) = (of(b"#!/bin/sh\n"), verdict(Path::new("/nonexistent/x.pkg"), None));
         assert_eq!(ids(&none), ["format-unknown"]);
         assert!(lines(&gone).contains("BAD: cannot be read"), "{}", lines(&gone));
     }
