@@ -2,7 +2,7 @@
 
 pub mod binaries;
 mod command;
-mod leftovers;
+pub(crate) mod leftovers;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -17,13 +17,16 @@ use tempfile::TempDir;
 
 pub use command::Ran;
 
-use crate::invocation::{UNTIL_STDIN_CLOSES, names};
+use crate::enclosure::enter::LINUX;
+use crate::enclosure::{self, layout, power};
+use crate::invocation::{ENTER, UNTIL_STDIN_CLOSES, names};
 use crate::smf::builtin;
 use crate::smf::fmri::InstanceName;
 use crate::smf::model::value;
 use crate::smf::repository::Store;
 use crate::smf::startd::daemon::SHUTDOWN;
 use crate::smf::tool::wake;
+use crate::{vbox, zones};
 use binaries::simhost_exe;
 
 /// The service whose instances [`Host::add_instance`] makes.
@@ -37,6 +40,8 @@ pub struct Host {
     /// The directory's real path.
     root: PathBuf,
     startd: Option<Child>,
+    /// ROOT is the whole system for the programs that run on it.
+    enclosed: bool,
 }
 
 /// A wait that was in vain.
@@ -62,17 +67,40 @@ impl Host {
     /// # Panics
     /// When the host cannot be made: a test has nothing better to do.
     pub fn new() -> Host {
-        let directory = tempfile::Builder::new().prefix("simhost-").tempdir().expect("a temporary directory");
-        let root = directory.path().canonicalize().expect("the real path of the temporary directory");
-        let mut host = Host { directory, root, startd: None };
+        let mut host = Host::in_new_folder(false);
         host.furnish().expect("a furnished host");
         host.boot().expect("a booted host");
         host
     }
 
+    /// Makes and boots a host that is the whole system for its programs: see [`crate::enclosure`].
+    ///
+    /// # Panics
+    /// When it cannot be made; above all where the kernel allows no namespaces.
+    pub fn enclosed() -> Host {
+        Host::enclosed_with(&[])
+    }
+
+    /// The same with local zones, each as `NAME` or `NAME=BRAND`, booted as well.
+    ///
+    /// # Panics
+    /// Like [`Host::enclosed`].
+    pub fn enclosed_with(zones: &[&str]) -> Host {
+        let mut host = Host::in_new_folder(true);
+        enclosure::commands::create(&host.root, zones, &simhost_exe()).expect("a furnished host");
+        host.boot().expect("a booted host");
+        host
+    }
+
+    fn in_new_folder(enclosed: bool) -> Host {
+        let directory = tempfile::Builder::new().prefix("simhost-").tempdir().expect("a temporary directory");
+        let root = directory.path().canonicalize().expect("the real path of the temporary directory");
+        fs::set_permissions(&root, Permissions::from_mode(0o755)).expect("a directory for all users");
+        Host { directory, root, startd: None, enclosed }
+    }
+
     fn furnish(&self) -> io::Result<()> {
         let root = &self.root;
-        fs::set_permissions(self.directory.path(), Permissions::from_mode(0o755))?;
         for directory in ["bin", "run", "home", "tmp", "usr/bin", "usr/sbin", "sbin", "lib/svc/method", "etc/default"] {
             fs::create_dir_all(root.join(directory))?;
         }
@@ -97,14 +125,15 @@ impl Host {
     }
 
     fn boot(&mut self) -> io::Result<()> {
-        let daemon = Command::new(simhost_exe())
-            .args(["svc.startd".as_ref(), self.root.as_os_str(), UNTIL_STDIN_CLOSES.as_ref()])
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
-        self.startd = Some(daemon);
-        self.wait_state(builtin::MANIFEST_IMPORT_FMRI, "online", PATIENCE).map_err(io::Error::other)
+        let mut daemon = Command::new(simhost_exe());
+        match self.enclosed {
+            true => daemon.arg(ENTER).arg(&self.root).arg(power::STARTD),
+            false => daemon.arg("svc.startd").arg(&self.root),
+        };
+        daemon.arg(UNTIL_STDIN_CLOSES).env_clear().stdin(Stdio::piped()).stdout(Stdio::null());
+        self.startd = Some(daemon.spawn()?);
+        self.wait_state(builtin::MANIFEST_IMPORT_FMRI, "online", PATIENCE).map_err(io::Error::other)?;
+        self.wait_state(builtin::ZONES_FMRI, "online", PATIENCE).map_err(io::Error::other)
     }
 
     pub fn root(&self) -> &Path {
@@ -121,11 +150,8 @@ impl Host {
         Some(self.status(fmri)?.0)
     }
 
-    /// State and next state.
     fn status(&self, fmri: &str) -> Option<(String, String)> {
-        let groups = Store::read(&self.root).ok()?.instance(&InstanceName::parse(fmri)?)?;
-        let of = |prop| value(&groups, "restarter", prop).map(str::to_string);
-        Some((of("state")?, of("next_state")?))
+        status(&self.root, fmri)
     }
 
     /// A single value of the live, composed instance.
@@ -207,13 +233,10 @@ impl Host {
     /// When the host does not come up again.
     pub fn reboot(&mut self) {
         self.shut_down();
-        let store = Store::write(&self.root).expect("the repository");
-        store.forget_nonpersistent().expect("a writable repository");
-        drop(store);
-        let run = self.root.join("run");
-        let _ = fs::remove_dir_all(&run);
-        fs::create_dir_all(&run).expect("an empty run directory");
-        fs::set_permissions(&run, Permissions::from_mode(0o1777)).expect("a run directory for all users");
+        layout::lose_volatile(&self.root).expect("a host without what a reboot loses");
+        for zone in zones::all(&self.root) {
+            layout::lose_volatile(&zone.root(&self.root)).expect("a zone without what a reboot loses");
+        }
         self.boot().expect("a booted host");
     }
 
@@ -271,6 +294,18 @@ impl Host {
         }
     }
 
+    /// Puts the simulated VirtualBox on an enclosed host, where VirtualBox's package would.
+    ///
+    /// # Panics
+    /// When it cannot be linked.
+    pub fn add_virtualbox(&self) {
+        let folder = self.root.join(vbox::FOLDER);
+        fs::create_dir_all(&folder).expect("a folder for VirtualBox");
+        for name in vbox::NAMES {
+            symlink(simhost_exe(), folder.join(name)).expect("a link to the simulated VirtualBox");
+        }
+    }
+
     /// Says who is root here: a uid, or nobody.
     ///
     /// # Panics
@@ -293,7 +328,19 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.pull_the_plug();
+        let linux = self.root.join(LINUX.trim_start_matches('/'));
+        // A mount that spread here would make the removal of this folder that of the machine.
+        if fs::read_dir(&linux).is_ok_and(|mut entries| entries.next().is_some()) {
+            self.directory.disable_cleanup(true);
+        }
     }
+}
+
+/// State and next state of an instance of the host at `root`.
+pub(crate) fn status(root: &Path, fmri: &str) -> Option<(String, String)> {
+    let groups = Store::read(root).ok()?.instance(&InstanceName::parse(fmri)?)?;
+    let of = |prop| value(&groups, "restarter", prop).map(str::to_string);
+    Some((of("state")?, of("next_state")?))
 }
 
 fn wait_for_end(child: &mut Child) {

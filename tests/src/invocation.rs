@@ -1,7 +1,7 @@
 //! From the words of a command line to the stand-in they mean, and the host it belongs to.
 //!
-//! A stand-in is a link `ROOT/bin/NAME` to this executable. Its host is found from the name it was called by, never
-//! from the environment: callers clean that.
+//! A stand-in is a link to this executable: `ROOT/bin/NAME`, or on an enclosed host the path that illumos has. Its host
+//! is found from the name it was called by, never from the environment: callers clean that.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -9,50 +9,75 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::smf::startd::{contract, daemon};
-use crate::{smf, vbox, zfs};
+use crate::{enclosure, smf, system, vbox, zfs, zones};
 
 /// The daemon's argument that ties its life to whoever holds its standard input.
 pub const UNTIL_STDIN_CLOSES: &str = "--until-stdin-closes";
+/// The executable's own first word for stepping into an enclosed host.
+pub const ENTER: &str = "enter";
+const STARTD: &str = "svc.startd";
+
+/// Where an enclosed host has its stand-ins. VirtualBox's come with a package, or by [`crate::Host::add_virtualbox`].
+pub const PLACES: &[(&str, &[&str])] = &[
+    ("lib/svc/bin", &[STARTD]),
+    ("lib/svc/method", &[smf::builtin::MANIFEST_IMPORT, zones::METHOD]),
+    ("sbin", &["init", "zonename"]),
+    ("usr/bin", &["isainfo", "svcprop", "svcs", "zonename"]),
+    ("usr/sbin", &["halt", "init", "poweroff", "reboot", "svcadm", "svccfg", "zfs", "zlogin", "zoneadm"]),
+];
 
 /// The names of all stand-ins, for whoever makes the links.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    smf::NAMES.iter().chain(vbox::NAMES).chain(zfs::NAMES).copied()
+    smf::NAMES.iter().chain(vbox::NAMES).chain(zfs::NAMES).chain(system::NAMES).chain(zones::NAMES).copied()
 }
 
 pub fn main(words: Vec<OsString>) -> ExitCode {
     let Some((called, args)) = words.split_first() else { return ExitCode::FAILURE };
     let name = Path::new(called).file_name().and_then(OsStr::to_str).unwrap_or_default();
-    if !names().any(|n| n == name) {
+    if name != STARTD && !names().any(|n| n == name) {
         return direct(args);
     }
     let Some(root) = root_of(Path::new(called)) else {
         eprintln!("{name}: cannot find the simulated host that {} belongs to", called.display());
         return ExitCode::FAILURE;
     };
-    if zfs::NAMES.contains(&name) {
-        return zfs::main(name, &root, args);
-    }
-    if smf::NAMES.contains(&name) { smf::main(name, &root, args) } else { vbox::main(name, &root, args) }
+    run(name, &root, args)
 }
 
-/// Called by its own name: `simhost svc.startd ROOT`, `simhost NAME ROOT ARGUMENT...`.
+/// The program `name` of the host at `root`.
+fn run(name: &str, root: &Path, args: &[OsString]) -> ExitCode {
+    let main = match name {
+        STARTD => return daemon::run(root, args.iter().any(|a| a == UNTIL_STDIN_CLOSES)),
+        _ if smf::NAMES.contains(&name) => smf::main,
+        _ if zfs::NAMES.contains(&name) => zfs::main,
+        _ if system::NAMES.contains(&name) => system::main,
+        _ if zones::NAMES.contains(&name) => zones::main,
+        _ => vbox::main,
+    };
+    main(name, root, args)
+}
+
+/// Called by its own name: `simhost host ...`, `simhost enter ...`, `simhost NAME ROOT ARGUMENT...`.
 fn direct(args: &[OsString]) -> ExitCode {
     let name = args.first().and_then(|a| a.to_str()).unwrap_or_default();
+    if matches!(name, "host" | ENTER) {
+        return enclosure::commands::main(args);
+    }
     let Some(root) = args.get(1).map(PathBuf::from) else {
-        eprintln!("usage: simhost svc.startd ROOT [{UNTIL_STDIN_CLOSES}]\n       simhost NAME ROOT [argument ...]");
+        eprintln!(
+            "usage: simhost host|{ENTER} --help\n       simhost {STARTD} ROOT [{UNTIL_STDIN_CLOSES}]\n       simhost NAME ROOT [argument ...]"
+        );
         return ExitCode::from(2);
     };
     let rest = args.get(2..).unwrap_or_default();
-    match name {
-        "svc.startd" => daemon::run(&root, rest.iter().any(|a| a == UNTIL_STDIN_CLOSES)),
-        contract::HOLDER => contract::hold(),
-        _ if smf::NAMES.contains(&name) => smf::main(name, &root, rest),
-        _ => vbox::main(name, &root, rest),
-    }
+    if name == contract::HOLDER { contract::hold() } else { run(name, &root, rest) }
 }
 
 /// The host of a stand-in: the directory above its `bin`, else the nearest one above that holds a repository.
 fn root_of(called: &Path) -> Option<PathBuf> {
+    if enclosure::enter::is_inside() {
+        return Some("/".into());
+    }
     let path = if called.as_os_str().as_encoded_bytes().contains(&b'/') {
         std::path::absolute(called).ok()?
     } else {

@@ -2,11 +2,14 @@
 //!
 //! [`Host`] makes one in a temporary directory and takes everything down again. `README.md` says what it simulates.
 
+pub mod enclosure;
 pub mod host;
 pub mod invocation;
 pub mod smf;
+mod system;
 pub mod vbox;
 pub mod zfs;
+pub mod zones;
 
 pub use host::binaries::{simhost_exe, vbox_stub_exe, vboxsvc_exe};
 pub use host::{Host, Ran};

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -11,6 +12,8 @@ use std::time::Duration;
 use nix::unistd::{User, geteuid};
 
 use super::{Host, leftovers};
+use crate::host::binaries::simhost_exe;
+use crate::invocation::ENTER;
 
 /// No call of a test takes longer, unless it hangs.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -59,9 +62,29 @@ impl Host {
 
     /// The same with something on its standard input.
     pub fn run_with_input<S: AsRef<OsStr>>(&self, tool: &str, args: impl IntoIterator<Item = S>, input: &str) -> Ran {
-        let mut command = Command::new(self.bin().join(tool));
+        let mut command = self.command(tool, || self.bin().join(tool));
         command.args(args);
         self.finish(command, input)
+    }
+
+    /// Runs a line of shell on an enclosed host, as root.
+    pub fn sh(&self, line: &str) -> Ran {
+        self.run("/bin/sh", ["-c", line])
+    }
+
+    /// The same in a zone, by zlogin.
+    pub fn sh_in(&self, zone: &str, line: &str) -> Ran {
+        self.run("zlogin", [zone, line])
+    }
+
+    /// The command that runs a program: from within where the host is enclosed, else from where it is outside.
+    fn command(&self, name: &str, outside: impl FnOnce() -> PathBuf) -> Command {
+        if !self.enclosed {
+            return Command::new(outside());
+        }
+        let mut command = Command::new(simhost_exe());
+        command.arg(ENTER).arg(&self.root).arg(name);
+        command
     }
 
     /// Gives svccfg commands on its standard input.
@@ -71,7 +94,7 @@ impl Host {
 
     /// Runs the installed runtime by hand.
     pub fn vboxsvc<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
-        let mut command = Command::new(self.root.join("usr/bin/vboxsvc"));
+        let mut command = self.command("/usr/bin/vboxsvc", || self.root.join("usr/bin/vboxsvc"));
         command.args(args);
         self.finish(command, "")
     }
@@ -86,7 +109,11 @@ impl Host {
     /// # Panics
     /// When the program cannot be started or hangs.
     fn finish(&self, mut command: Command, input: &str) -> Ran {
-        command.env_clear().envs(self.env_for_person()).current_dir(self.root.join("home"));
+        if self.enclosed {
+            command.env_clear().current_dir("/");
+        } else {
+            command.env_clear().envs(self.env_for_person()).current_dir(self.root.join("home"));
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let shown = format!("{command:?}");
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot run {shown}: {error}"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,20 +11,38 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
 
+use crate::enclosure::enter::LINUX;
 use crate::smf::startd::contract::pids;
+use crate::zones;
 
 /// How long the kernel may take to end what was killed.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The processes whose arguments, environment, program or working directory lie in the host, but not the caller or
-/// those that started it.
+/// The processes of a host, but not the caller or those that started it. On an enclosed host those are the ones whose root
+/// is the host's or a zone's; on others those whose arguments, environment, program or working directory lie in it.
 pub fn processes(root: &Path) -> Vec<i32> {
     let spared = ancestors();
+    let roots: Vec<_> = std::iter::once(root.to_owned())
+        .chain(zones::all(root).iter().map(|zone| zone.root(root)))
+        .filter_map(|root| identity(&root))
+        .collect();
     let marker = root.as_os_str().as_bytes();
-    pids().filter(|pid| !spared.contains(pid) && belongs(*pid, marker, root)).collect()
+    // What runs on an enclosed host is there by its root, and who else speaks of that path has nothing to do with it.
+    let enclosed = root.join(LINUX.trim_start_matches('/')).is_dir();
+    let belongs = |pid: i32| runs_in(pid, &roots) || (!enclosed && mentions(pid, marker, root));
+    pids().filter(|pid| !spared.contains(pid) && belongs(*pid)).collect()
 }
 
-fn belongs(pid: i32, marker: &[u8], root: &Path) -> bool {
+/// What tells one folder from all others, whatever path leads to it.
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    fs::metadata(directory).ok().map(|found| (found.dev(), found.ino()))
+}
+
+fn runs_in(pid: i32, roots: &[(u64, u64)]) -> bool {
+    identity(&Path::new("/proc").join(pid.to_string()).join("root")).is_some_and(|own| roots.contains(&own))
+}
+
+fn mentions(pid: i32, marker: &[u8], root: &Path) -> bool {
     let directory = Path::new("/proc").join(pid.to_string());
     let mentions = |file: &str| {
         let text = fs::read(directory.join(file)).unwrap_or_default();

@@ -6,10 +6,12 @@ use std::path::Path;
 use super::fmri::InstanceName;
 use super::model::{Group, Groups, Property, Type};
 use super::repository::Store;
+use crate::zones;
 
 /// The program, and the service, that imports manifests.
 pub const MANIFEST_IMPORT: &str = "manifest-import";
 pub const MANIFEST_IMPORT_FMRI: &str = "svc:/system/manifest-import:default";
+pub const ZONES_FMRI: &str = "svc:/system/zones:default";
 /// The service whose groups hold the hashes of imported files.
 pub const HASHES: &str = "smf/manifest";
 
@@ -35,18 +37,28 @@ pub fn install(root: &Path) -> io::Result<()> {
     for service in PLAIN {
         put(&store, service, &Groups::new())?;
     }
-    let mut method = Group::new("method");
-    method.set("type", Type::Astring, "method");
-    method.set("exec", Type::Astring, format!("/lib/svc/method/{MANIFEST_IMPORT} %m"));
-    method.set("timeout_seconds", Type::Count, "0");
     let mut needs = Group::new("dependency");
     needs.set("type", Type::Astring, "service");
     needs.set("grouping", Type::Astring, "require_all");
     needs.set("restart_on", Type::Astring, "none");
     needs.properties.insert("entities".into(), Property::one(Type::Fmri, "svc:/system/filesystem/minimal"));
-    let groups = Groups::from([("start".into(), method), ("fs-minimal".into(), needs)]);
+    let groups = Groups::from([("start".into(), method(MANIFEST_IMPORT)), ("fs-minimal".into(), needs)]);
     put(&store, "system/manifest-import", &groups)?;
     store.put_service(HASHES, &Groups::new())
+}
+
+/// Gives svc:/system/zones the methods that switch zones on and off.
+pub fn install_zones(root: &Path) -> io::Result<()> {
+    let groups = Groups::from(["start", "stop"].map(|word| (word.into(), method(zones::METHOD))));
+    put(&Store::write(root)?, "system/zones", &groups)
+}
+
+fn method(program: &str) -> Group {
+    let mut method = Group::new("method");
+    method.set("type", Type::Astring, "method");
+    method.set("exec", Type::Astring, format!("/lib/svc/method/{program} %m"));
+    method.set("timeout_seconds", Type::Count, "0");
+    method
 }
 
 fn put(store: &Store, service: &str, groups: &Groups) -> io::Result<()> {

@@ -19,11 +19,12 @@ mod svcs_long;
 pub mod tool;
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use tool::Tool;
+
+use crate::zones;
 
 /// The names under which the executable is one of these programs.
 pub const NAMES: &[&str] = &["svcs", "svcprop", "svcadm", "svccfg", "zonename", builtin::MANIFEST_IMPORT];
@@ -38,8 +39,7 @@ pub fn main(name: &str, root: &Path, args: &[OsString]) -> ExitCode {
         "svcadm" => svcadm::run(&mut tool, &args),
         "svccfg" => svccfg::run(&mut tool, &args),
         "zonename" => {
-            let zone = fs::read_to_string(root.join("etc/zonename")).unwrap_or("global".into());
-            tool.print(zone.trim());
+            tool.print(zones::name_of(root));
             0
         }
         builtin::MANIFEST_IMPORT => manifest_import::run(&tool),

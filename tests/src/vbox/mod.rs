@@ -20,7 +20,7 @@ mod texts;
 mod vm;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use control::Control;
@@ -31,6 +31,15 @@ pub use spec::{Guest, Medium, Snapshot, Spec, Times};
 
 /// The programs there are stand-ins of.
 pub const NAMES: &[&str] = &["VBoxManage", "VBoxHeadless", "VirtualBoxVM", "VBoxSVC"];
+
+/// Where an enclosed host has them, as a package of VirtualBox puts them.
+pub const FOLDER: &str = "opt/VirtualBox";
+
+/// The program of the host, which may be missing.
+fn program(root: &Path, name: &str) -> PathBuf {
+    let here = root.join("bin").join(name);
+    if here.exists() { here } else { root.join(FOLDER).join(name) }
+}
 
 /// Runs the program `name` of the host at `root`.
 pub fn main(name: &str, root: &Path, args: &[OsString]) -> ExitCode {

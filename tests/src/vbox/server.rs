@@ -83,7 +83,7 @@ fn home_of_somebody_else() -> Option<String> {
 /// Starts the daemon and waits until it is in charge.
 fn start(store: &Store) -> Result<()> {
     let (mut ready, started) = std::io::pipe()?;
-    let program = store.root().join("bin/VBoxSVC");
+    let program = super::program(store.root(), "VBoxSVC");
     let mut first = Command::new(&program)
         .arg("--detach")
         .stdin(Stdio::null())
@@ -100,7 +100,7 @@ fn start(store: &Store) -> Result<()> {
 pub fn main(root: &Path, args: &[OsString]) -> Result<ExitCode> {
     if args.first().is_some_and(|arg| arg == "--detach") {
         setsid().context("leaving the caller's session")?;
-        Command::new(root.join("bin/VBoxSVC"))
+        Command::new(super::program(root, "VBoxSVC"))
             .args(["--auto-shutdown", "--inherit-startup-pipe", "1"])
             .current_dir("/")
             .spawn()
@@ -309,7 +309,7 @@ impl Service {
 }
 
 fn vm_command(root: &Path, uuid: &str, name: &str, launch: &Launch) -> Command {
-    let mut command = Command::new(root.join("bin").join(launch.frontend.program()));
+    let mut command = Command::new(super::program(root, launch.frontend.program()));
     command.args(["--comment", name, "--startvm", uuid]);
     match launch.frontend {
         Frontend::Headless => command.args(["--vrde", "config"]),

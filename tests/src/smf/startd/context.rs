@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::smf::fmri::InstanceName;
 use crate::smf::model::{Group, Groups};
+use crate::zones;
 
 /// The identity a method gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +99,6 @@ fn set_environment(
     groups: &Groups,
     context: &mut Context,
 ) {
-    let zone = fs::read_to_string(root.join("etc/zonename")).unwrap_or("global".into());
     let mut set = |key: &str, value: &str| {
         context.environment.retain(|(k, _)| k != key);
         context.environment.push((key.into(), value.into()));
@@ -106,7 +106,7 @@ fn set_environment(
     set("SMF_FMRI", &name.to_string());
     set("SMF_METHOD", method);
     set("SMF_RESTARTER", "svc:/system/svc/restarter:default");
-    set("SMF_ZONENAME", zone.trim());
+    set("SMF_ZONENAME", &zones::name_of(root));
     set("PATH", "/usr/sbin:/usr/bin");
     let defaults = fs::read_to_string(root.join("etc/default/init")).unwrap_or_default();
     for (key, value) in defaults.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split_once('=')) {

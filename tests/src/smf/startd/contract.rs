@@ -19,10 +19,11 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Gid, Pid, Uid, geteuid, initgroups, setgid, setgroups, setsid, setuid};
+use nix::unistd::{Gid, Pid, Uid, initgroups, setgid, setgroups, setsid, setuid};
 use serde::{Deserialize, Serialize};
 
 use super::context::Credentials;
+use crate::enclosure::enter::has_other_users;
 
 /// The name under which the executable is this holder.
 pub const HOLDER: &str = "smf-contract";
@@ -227,7 +228,7 @@ fn begin(spec: &Spec) -> io::Result<i32> {
 
 fn become_user(credentials: &Credentials) -> io::Result<()> {
     let uid = Uid::from_raw(credentials.uid);
-    if !geteuid().is_root() {
+    if !has_other_users() {
         // Without root's rights a host can only play the one user it belongs to.
         return Ok(());
     }

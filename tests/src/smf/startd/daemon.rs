@@ -1,11 +1,12 @@
 //! The process svc.startd of one host: hears requests, keeps the graph of instances, and sends them events.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -14,13 +15,16 @@ use std::time::Duration;
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpid, mkfifo};
+use nix::unistd::{Pid, getpid, mkfifo, setsid};
 
 use super::contract::members;
 use super::graph::{Dependency, Standing, dependencies, enabled, is_meant};
 use super::instance::{Cause, Event, Worker};
 use super::log;
 use super::states::{self, State};
+use crate::enclosure::layout;
+use crate::host::leftovers;
+use crate::invocation::UNTIL_STDIN_CLOSES;
 use crate::smf::fmri::InstanceName;
 use crate::smf::model::value;
 use crate::smf::repository::Store;
@@ -28,6 +32,11 @@ use crate::smf::tool::wake_path;
 
 /// What a line on the wake pipe says instead of an FMRI when the host goes down.
 pub const SHUTDOWN: &str = "!shutdown";
+/// The same, and up again.
+pub const REBOOT: &str = "!reboot";
+/// Off, and off and on again, without stopping any service.
+pub const HALT: &str = "!halt";
+pub const RESET: &str = "!reset";
 
 /// Names in `restarter_actions` that are read, in the order in which they are acted on. Others stay where they are.
 const ACTIONS: [&str; 8] =
@@ -62,20 +71,33 @@ struct Vertex {
     worker: Option<Sender<Event>>,
 }
 
+/// What is to come when the daemon has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Off,
+    On,
+}
+
 struct Daemon {
     shared: Arc<Shared>,
     vertices: BTreeMap<InstanceName, Vertex>,
-    shutting_down: bool,
+    shutting_down: Option<Then>,
+    /// Held open for as long as the host is on, for those that go down with it.
+    _power: File,
 }
 
 /// Runs until a shutdown, or, when asked to, until standard input is closed.
 pub fn run(root: &Path, until_stdin_closes: bool) -> ExitCode {
     match start(root, until_stdin_closes) {
         Ok((mut daemon, notices)) => {
-            daemon.run(&notices);
+            let then = daemon.run(&notices);
             // The host goes off: what methods left behind goes with it.
             kill_descendants();
-            ExitCode::SUCCESS
+            let _ = fs::remove_file(door_path(root));
+            match then {
+                Then::Off => ExitCode::SUCCESS,
+                Then::On => begin_again(root, until_stdin_closes),
+            }
         }
         Err(error) => {
             eprintln!("svc.startd: cannot run the host at {}: {error}", root.display());
@@ -87,13 +109,16 @@ pub fn run(root: &Path, until_stdin_closes: bool) -> ExitCode {
 fn start(root: &Path, until_stdin_closes: bool) -> io::Result<(Daemon, Receiver<Notice>)> {
     // What outlives its contract's holder must not get lost: the host takes everything down with it.
     prctl::set_child_subreaper(true)?;
+    // Nothing to leave where it leads a session already.
+    let _ = setsid();
     let (notices, receiver) = channel();
     let pipe = wake_path(root);
-    let _ = fs::remove_file(&pipe);
-    mkfifo(&pipe, Mode::from_bits_truncate(0o666))?;
-    fs::set_permissions(&pipe, Permissions::from_mode(0o666))?;
-    // Open for both, so that it never ends when a writer closes it.
-    let reader = BufReader::new(OpenOptions::new().read(true).write(true).open(&pipe)?);
+    let reader = BufReader::new(make_pipe(&pipe, 0o666)?);
+    let power = make_pipe(&power_path(root), 0o600)?;
+    fs::write(boots_path(root), (boots(root) + 1).to_string())?;
+    let door = door_path(root);
+    door.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(door, "")?;
     let sender = notices.clone();
     thread::spawn(move || {
         for line in reader.lines().map_while(Result::ok) {
@@ -112,13 +137,55 @@ fn start(root: &Path, until_stdin_closes: bool) -> io::Result<(Daemon, Receiver<
         });
     }
     let shared = Arc::new(Shared { root: root.to_path_buf(), notices });
-    let mut daemon = Daemon { shared, vertices: BTreeMap::new(), shutting_down: false };
+    let mut daemon = Daemon { shared, vertices: BTreeMap::new(), shutting_down: None, _power: power };
     // The lock must be gone before the loop, which takes it again.
     let present = Store::read(root)?.all_instances();
     for name in present {
         daemon.look(&name);
     }
     Ok((daemon, receiver))
+}
+
+/// A pipe with a name, open for both ends, so that it never ends when another writer closes it.
+fn make_pipe(path: &Path, mode: u32) -> io::Result<File> {
+    let _ = fs::remove_file(path);
+    mkfifo(path, Mode::from_bits_truncate(mode))?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// A pipe that ends when this host's svc.startd does.
+pub fn power_path(root: &Path) -> PathBuf {
+    root.join("smf/power")
+}
+
+fn boots_path(root: &Path) -> PathBuf {
+    root.join("smf/boots")
+}
+
+/// How often the host was switched on.
+pub fn boots(root: &Path) -> u64 {
+    fs::read_to_string(boots_path(root)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// What scripts look at to know whether SMF lives here.
+fn door_path(root: &Path) -> PathBuf {
+    root.join("etc/svc/volatile/repository_door")
+}
+
+fn begin_again(root: &Path, until_stdin_closes: bool) -> ExitCode {
+    leftovers::kill_all(root);
+    let failed = |error| {
+        eprintln!("svc.startd: cannot boot the host at {} again: {error}", root.display());
+        ExitCode::FAILURE
+    };
+    if let Err(error) = layout::lose_volatile(root) {
+        return failed(error);
+    }
+    let Ok(simhost) = std::env::current_exe() else { return failed(io::ErrorKind::NotFound.into()) };
+    let mut again = Command::new(simhost);
+    again.arg("svc.startd").arg(root).args(until_stdin_closes.then_some(UNTIL_STDIN_CLOSES));
+    failed(again.exec())
 }
 
 fn kill_descendants() {
@@ -135,25 +202,32 @@ fn kill_descendants() {
 }
 
 impl Daemon {
-    fn run(&mut self, notices: &Receiver<Notice>) {
+    fn run(&mut self, notices: &Receiver<Notice>) -> Then {
         while let Ok(notice) = notices.recv() {
             match notice {
-                Notice::Orphaned => return,
-                Notice::Look(line) if line == SHUTDOWN => {
-                    self.shutting_down = true;
-                    self.go_down();
-                }
-                Notice::Look(line) => {
-                    if let Some(name) = InstanceName::parse(&line) {
-                        self.look(&name);
+                Notice::Orphaned => return Then::Off,
+                Notice::Look(line) => match line.as_str() {
+                    HALT => return Then::Off,
+                    RESET => return Then::On,
+                    SHUTDOWN | REBOOT => {
+                        self.shutting_down = Some(if line == REBOOT { Then::On } else { Then::Off });
+                        self.go_down();
                     }
-                }
+                    fmri => {
+                        if let Some(name) = InstanceName::parse(fmri) {
+                            self.look(&name);
+                        }
+                    }
+                },
                 Notice::State { name, state, reason, cause } => self.changed(&name, state, reason, cause),
             }
-            if self.shutting_down && !self.vertices.values().any(|v| v.state.is_running() || v.busy) {
-                return;
+            if let Some(then) = self.shutting_down
+                && !self.vertices.values().any(|v| v.state.is_running() || v.busy)
+            {
+                return then;
             }
         }
+        Then::Off
     }
 
     fn send(&mut self, name: &InstanceName, event: Event) {
@@ -259,7 +333,7 @@ impl Daemon {
             self.stop_dependents(name, cause);
         }
         self.try_dependents(name);
-        if self.shutting_down {
+        if self.shutting_down.is_some() {
             self.go_down();
         }
     }
@@ -271,7 +345,7 @@ impl Daemon {
 
     fn try_start(&mut self, name: &InstanceName, reason: &'static str) {
         let Some(vertex) = self.vertices.get(name) else { return };
-        let waits = vertex.state == State::Offline && vertex.enabled && !vertex.busy && !self.shutting_down;
+        let waits = vertex.state == State::Offline && vertex.enabled && !vertex.busy && self.shutting_down.is_none();
         if waits && vertex.dependencies.iter().all(|d| d.is_satisfied(|entity| self.standings(entity))) {
             self.send(name, Event::Start { reason });
         }

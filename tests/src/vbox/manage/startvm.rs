@@ -58,7 +58,7 @@ fn start(call: &mut Call, asked: &str, frontend: &str) -> Result<Result<(), Stri
         if by_fault || registry.is_locked(machine) {
             return Err(texts::locked_for_launch(&name));
         }
-        if !root.join("bin").join(frontend.program()).exists() {
+        if !crate::vbox::program(&root, frontend.program()).exists() {
             return Err(texts::could_not_launch(&name));
         }
         let uuid = machine.uuid.clone();
