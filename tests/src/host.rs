@@ -31,8 +31,8 @@ use binaries::simhost_exe;
 
 /// The service whose instances [`Host::add_instance`] makes.
 pub const VBOX: &str = "svc:/site/xvm/vbox";
-/// How long a host may take to come up or to go down: far more than any machine needs.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a host may take to come up or to go down: far more than any machine needs, with hundreds of VMs on it.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A simulated host. Dropping it kills everything that runs on it.
 pub struct Host {
@@ -150,7 +150,8 @@ impl Host {
         Some(self.status(fmri)?.0)
     }
 
-    fn status(&self, fmri: &str) -> Option<(String, String)> {
+    /// State and next state.
+    pub fn status(&self, fmri: &str) -> Option<(String, String)> {
         status(&self.root, fmri)
     }
 

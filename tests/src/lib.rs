@@ -5,6 +5,7 @@
 pub mod enclosure;
 pub mod host;
 pub mod invocation;
+pub mod load;
 pub mod smf;
 mod system;
 pub mod vbox;

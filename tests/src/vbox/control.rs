@@ -2,6 +2,7 @@
 //!
 //! Panics where the simulated host cannot be written or read: a test has no better answer to that.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use super::spec::{Snapshot, Spec};
 use super::store::Store;
 
 /// How long a VM process may take to do what its guest is made to do.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// VirtualBox on the simulated host at `root`, as the machines' owner sees it.
 ///
@@ -69,7 +70,13 @@ impl Control {
         registry.word(machine).0.to_owned()
     }
 
-    /// Waits until the state word is this. Panics after ten seconds.
+    /// VirtualBox's words for the states of all machines, by UUID.
+    pub fn words(&self) -> BTreeMap<String, String> {
+        let registry = self.read();
+        registry.machines.iter().map(|m| (m.uuid.clone(), registry.word(m).0.to_owned())).collect()
+    }
+
+    /// Waits until the state word is this. Panics after a minute.
     pub fn wait_for_state(&self, uuid: &str, word: &str) {
         self.wait(&format!("machine {uuid} to be {word}"), || self.state(uuid) == word);
     }

@@ -3,7 +3,7 @@
 //! One JSON object a line in `ROOT/vbox/events.jsonl`, written by every stand-in with one append each.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -103,6 +103,31 @@ pub fn read(root: &Path) -> Vec<Event> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
+/// Reads the entries as they come, for whoever looks again and again at a log that grows long.
+#[derive(Debug)]
+pub struct Reader {
+    file: PathBuf,
+    read: u64,
+}
+
+impl Reader {
+    pub fn new(root: &Path) -> Reader {
+        Reader { file: file(root), read: 0 }
+    }
+
+    /// The entries that were written since the last call.
+    pub fn new_entries(&mut self) -> Vec<Event> {
+        let mut bytes = Vec::new();
+        let Ok(mut file) = fs::File::open(&self.file) else { return Vec::new() };
+        if file.seek(SeekFrom::Start(self.read)).and_then(|_| file.read_to_end(&mut bytes)).is_err() {
+            return Vec::new();
+        }
+        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        self.read += whole as u64;
+        bytes[..whole].split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +141,9 @@ mod tests {
         OpenOptions::new().append(true).open(file(root.path())).unwrap().write_all(b"{\"at_ms\":1,").unwrap();
         let events = read(root.path());
         assert_eq!(events.len(), 2);
+        let mut reader = Reader::new(root.path());
+        assert_eq!(reader.new_entries(), events);
+        assert_eq!(reader.new_entries(), []);
         assert_eq!(events[0].what, What::ServerStarted);
         assert_eq!((events[1].vm.as_deref(), &events[1].what), (Some("u"), &What::SecondCopy { other: 7 }));
     }

@@ -24,7 +24,7 @@ pub struct Registry {
 }
 
 /// The VBoxSVC in charge. Its process is also its incarnation's name.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     pub process: Process,
     /// It got SIGTERM: it lingers, and fails every call.

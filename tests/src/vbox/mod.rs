@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use control::Control;
-pub use events::{Event, What};
+pub use events::{Event, Reader as EventReader, What};
 pub use faults::{Effect, Fault, PowerUp};
 pub use settings::Settings;
 pub use spec::{Guest, Medium, Snapshot, Spec, Times};

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 /// One process, for good: the pair never comes again on a running system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Process {
     pub pid: i32,
     /// Clock ticks since boot.

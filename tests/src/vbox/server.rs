@@ -24,7 +24,7 @@ use super::events::{What, now_ms};
 use super::machine::{Frontend, Hold, Holder, Launch, Outcome, Registry, Rest, Server};
 use super::process::Process;
 use super::settings::Settings;
-use super::store::{Store, lock_file, open_shared};
+use super::store::{Store, Watch, lock_file, open_shared};
 use super::texts;
 
 const TICK: Duration = Duration::from_millis(20);
@@ -122,6 +122,8 @@ pub fn main(root: &Path, args: &[OsString]) -> Result<ExitCode> {
         settings: Settings::read(root),
         clients: open_shared(&store.clients_file())?,
         last_call: None,
+        watch: Watch::new(&store),
+        seen: Registry::default(),
         store,
         me,
         busy: Instant::now(),
@@ -156,6 +158,9 @@ fn take_charge(registry: &mut Registry, me: Process) {
 
 struct Service {
     store: Store,
+    watch: Watch,
+    /// The registry as it was when last looked at.
+    seen: Registry,
     settings: Settings,
     me: Process,
     clients: File,
@@ -165,7 +170,7 @@ struct Service {
     /// VM processes started for `startvm`.
     children: HashMap<i32, Child>,
     /// VM processes found dead: their machines are told so a little later.
-    dead_since: HashMap<String, Instant>,
+    dead_since: HashMap<Process, Instant>,
     terminating: Option<Instant>,
 }
 
@@ -184,7 +189,16 @@ impl Service {
         if let Some(since) = self.terminating {
             return Ok(since.elapsed() >= self.settings.server_term_linger && self.leave(false)?);
         }
-        let registry = self.store.read()?;
+        if self.watch.changed() {
+            self.seen = self.store.read()?;
+        }
+        let registry = std::mem::take(&mut self.seen);
+        let is_over = self.look_after(&registry);
+        self.seen = registry;
+        is_over
+    }
+
+    fn look_after(&mut self, registry: &Registry) -> Result<bool> {
         if registry.server.is_none_or(|server| server.process != self.me) {
             return Ok(true);
         }
@@ -239,11 +253,11 @@ impl Service {
 
     /// A VM process that is gone without having closed its session has aborted; VBoxSVC sees it a moment later.
     fn notice_death(&mut self, uuid: &str, owner: Process) -> Result<()> {
-        let since = *self.dead_since.entry(uuid.to_owned()).or_insert_with(Instant::now);
+        let since = *self.dead_since.entry(owner).or_insert_with(Instant::now);
         if since.elapsed() < self.settings.abort_notice {
             return Ok(());
         }
-        self.dead_since.remove(uuid);
+        self.dead_since.remove(&owner);
         self.store.update(|registry| {
             registry.change(uuid, |machine| {
                 let Some(hold) = machine.hold.take_if(|hold| hold.owner == owner) else { return };

@@ -3,8 +3,8 @@
 //! Stands in for VBoxSVC's memory and for the `.vbox` files alike; `machine` says which part is which.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use nix::unistd::{Uid, chown, geteuid};
 
 use super::events::{self, What};
 use super::machine::Registry;
+
+/// What concerns every VM process.
+const TO_ALL: &str = "all";
 
 /// One user's registry.
 #[derive(Debug, Clone)]
@@ -56,6 +59,11 @@ impl Store {
         self.dir.join("startup")
     }
 
+    /// One line for each order to a VM process, its pid, and one for each change of VBoxSVC.
+    fn news_file(&self) -> PathBuf {
+        self.dir.join("news")
+    }
+
     fn registry_file(&self) -> PathBuf {
         self.dir.join("registry.json")
     }
@@ -80,6 +88,7 @@ impl Store {
         let _lock = lock_file(&self.dir.join("lock"))?;
         let mut registry = self.read()?;
         let before = serde_json::to_vec(&registry)?;
+        let (server, order) = (registry.server, registry.next_order);
         let result = change(&mut registry);
         // Logged first: whoever sees the change finds its event.
         for (vm, what) in registry.take_notes() {
@@ -88,6 +97,14 @@ impl Store {
         let after = serde_json::to_vec(&registry)?;
         if before != after {
             write_atomically(&self.registry_file(), &after, 0o644)?;
+        }
+        let to_processes = registry.orders.iter().filter(|o| o.id > order).map(|o| format!("{}\n", o.to.pid));
+        let to_all = (registry.server != server).then(|| format!("{TO_ALL}\n"));
+        let news: String = to_processes.chain(to_all).collect();
+        if !news.is_empty() {
+            let mut file = open_shared(&self.news_file())?;
+            file.seek(SeekFrom::End(0))?;
+            file.write_all(news.as_bytes())?;
         }
         Ok(result)
     }
@@ -121,6 +138,37 @@ impl Watch {
             self.read_at = Instant::now();
         }
         changed
+    }
+}
+
+/// Tells a VM process whether the registry has something for it, at the cost of one fstat(2): with hundreds of VMs most
+/// changes concern others, and each of them reading all would keep a machine busy.
+pub struct News {
+    file: File,
+    read: u64,
+    mine: String,
+    first: bool,
+}
+
+impl News {
+    /// For the calling process.
+    pub fn new(store: &Store) -> Result<Self> {
+        let file = open_shared(&store.news_file())?;
+        let read = file.metadata()?.len();
+        Ok(Self { file, read, mine: std::process::id().to_string(), first: true })
+    }
+
+    /// Whether something came since the last time, and always the first time.
+    pub fn came(&mut self) -> Result<bool> {
+        let there = self.file.metadata()?.len();
+        let mut came = std::mem::take(&mut self.first);
+        if there > self.read {
+            let mut lines = vec![0; (there - self.read) as usize];
+            self.file.read_exact_at(&mut lines, self.read)?;
+            self.read = there;
+            came |= String::from_utf8_lossy(&lines).lines().any(|line| line == self.mine || line == TO_ALL);
+        }
+        Ok(came)
     }
 }
 
@@ -200,6 +248,26 @@ mod tests {
             assert_eq!(other.read().unwrap().next_order, 0);
             assert_eq!(fs::metadata(root.path().join("vbox/4242")).unwrap().uid(), 4242);
         }
+    }
+
+    #[test]
+    fn news_are_of_this_process_or_of_vboxsvc() {
+        use super::super::machine::{Server, Verb};
+        use super::super::process::Process;
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::mine(root.path()).unwrap();
+        let mut news = News::new(&store).unwrap();
+        let me = Process::me();
+        assert!(news.came().unwrap(), "always the first time");
+        let other = Process { pid: me.pid + 1, started: 1 };
+        store.update(|registry| registry.order(other, Verb::Ask)).unwrap();
+        assert!(!news.came().unwrap());
+        store.update(|registry| registry.order(me, Verb::Ask)).unwrap();
+        assert!(news.came().unwrap());
+        store.update(|registry| registry.server = Some(Server { process: me, terminating: false })).unwrap();
+        assert!(news.came().unwrap());
+        store.update(|registry| registry.orders.clear()).unwrap();
+        assert!(!news.came().unwrap());
     }
 
     #[test]

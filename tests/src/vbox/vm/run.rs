@@ -18,10 +18,13 @@ use crate::vbox::faults::{Effect, PowerUp};
 use crate::vbox::machine::{Answer, Frontend, Order, Outcome, Rest, Verb, api_word};
 use crate::vbox::settings::Settings;
 use crate::vbox::spec::Guest;
-use crate::vbox::store::Watch;
+use crate::vbox::store::News;
 use crate::vbox::texts;
 
 const TICK: Duration = Duration::from_millis(10);
+/// The same once nothing has happened for a while: hundreds of VMs may share a small machine.
+const QUIET_TICK: Duration = Duration::from_millis(30);
+const QUIET_AFTER: Duration = Duration::from_secs(1);
 /// Lines that VBoxHeadless dumps when its guest is stuck.
 const GURU_LINES: usize = 3000;
 
@@ -90,25 +93,30 @@ impl Vm {
         if let Some(end) = self.power_up()? {
             return self.end(end);
         }
-        let mut watch = Watch::new(&self.session.store);
+        let mut news = News::new(&self.session.store)?;
+        let mut stirred = Instant::now();
         loop {
             // The test is over and has removed the host.
             if self.session.store.is_gone() {
                 return Ok(ExitCode::from(1));
             }
-            if let Some(end) = self.step(&mut watch)? {
+            let before = self.phase.clone();
+            if let Some(end) = self.step(&mut news)? {
                 return self.end(end);
             }
-            sleep(TICK);
+            if self.phase != before || !matches!(self.phase, Phase::Running | Phase::Paused | Phase::Stuck) {
+                stirred = Instant::now();
+            }
+            sleep(if stirred.elapsed() < QUIET_AFTER { TICK } else { QUIET_TICK });
         }
     }
 
-    fn step(&mut self, watch: &mut Watch) -> Result<Option<End>> {
+    fn step(&mut self, news: &mut News) -> Result<Option<End>> {
         let now = Instant::now();
         if let Some(end) = self.mind_signals()? {
             return Ok(Some(end));
         }
-        if watch.changed() {
+        if news.came()? || (self.orphaned.is_none() && !self.session.server.is_alive()) {
             let registry = self.session.store.read()?;
             if self.orphaned.is_none() && !self.session.is_connected(&registry) {
                 let told = registry.server.is_some_and(|server| server.process == self.session.server);
