@@ -343,3 +343,48 @@ fn a_monitor_killed_at_any_moment_of_a_restart_costs_no_vm_and_starts_no_second_
         assert_eq!(scene.state(), "saved", "after {millis} ms");
     });
 }
+
+#[test]
+fn a_vm_that_dies_while_the_monitor_looks_at_it_is_brought_back_as_any_other() {
+    at_once([false, true], |attached| {
+        let scene = Scene::new(&[]);
+        scene.enable();
+        scene.wait_live(1);
+        if attached {
+            kill(scene.monitor(), Signal::SIGKILL);
+            scene.run("start").expect_success();
+        }
+        let old = scene.live_pid();
+        // From now on SMF answers slowly: what is known of the VM when the answer comes is old.
+        let (asked, svcprop) = (scene.host.root().join("asked"), scene.host.bin().join("svcprop"));
+        let real = std::fs::read_link(&svcprop).unwrap();
+        std::fs::remove_file(&svcprop).unwrap();
+        let slow = format!(
+            "#!/bin/sh\n>{asked}\n/bin/sleep 0.7\nexec {real} svcprop {root} \"$@\"\n",
+            asked = asked.display(),
+            real = real.display(),
+            root = scene.host.root().display()
+        );
+        std::fs::write(&svcprop, slow).unwrap();
+        std::fs::set_permissions(&svcprop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        kill(scene.monitor(), Signal::SIGHUP);
+        eventually("the monitor looks", || asked.exists());
+        scene.vbox.kill_vm(&scene.uuid, 9);
+        scene.wait_new_process(old);
+        scene.wait_log("the VM's process ");
+        scene.wait_vm("running");
+        // A crash that went unnoticed would be noticed by now.
+        sleep(Duration::from_secs(2));
+        assert_eq!((scene.service().as_str(), scene.starts()), ("online", 2), "{attached}: {}", scene.log());
+        let dead = ended_children_of(scene.monitor());
+        assert!(dead.is_empty(), "the monitor never looked after {dead:?}");
+    });
+}
+
+/// The processes that ended and that their parent has not asked about.
+fn ended_children_of(parent: i32) -> Vec<String> {
+    let stats = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let of_parent = format!(" Z {parent} ");
+    stats.filter(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(&of_parent))).collect()
+}

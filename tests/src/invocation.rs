@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::smf::startd::{contract, daemon};
-use crate::{enclosure, smf, system, vbox, zfs, zones};
+use crate::{enclosure, faults, load, smf, system, vbox, zfs, zones};
 
 /// The daemon's argument that ties its life to whoever holds its standard input.
 pub const UNTIL_STDIN_CLOSES: &str = "--until-stdin-closes";
@@ -62,6 +62,12 @@ fn direct(args: &[OsString]) -> ExitCode {
     let name = args.first().and_then(|a| a.to_str()).unwrap_or_default();
     if matches!(name, "host" | ENTER) {
         return enclosure::commands::main(args);
+    }
+    if name == load::cli::NAME {
+        return load::cli::main(args);
+    }
+    if name == faults::cli::NAME {
+        return faults::cli::main(args);
     }
     let Some(root) = args.get(1).map(PathBuf::from) else {
         eprintln!(

@@ -3,6 +3,7 @@
 //! [`Host`] makes one in a temporary directory and takes everything down again. `README.md` says what it simulates.
 
 pub mod enclosure;
+pub mod faults;
 pub mod host;
 pub mod invocation;
 pub mod load;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    check, ci, diff, docs, extract, fuzz, inspect, lint, manifest, notices, pkg, release, reproduce, sign, test, trial,
-    verify,
+    check, ci, diff, docs, extract, fuzz, inspect, lint, load, manifest, notices, pkg, release, reproduce, sign, test,
+    trial, verify,
 };
 
 #[derive(Debug, Parser)]
@@ -48,6 +48,8 @@ pub enum Command {
     Fuzz(fuzz::Args),
     /// Make packages to try installations with: ours of any version, look-alikes of older ones, a stub of VirtualBox
     Trial(trial::Args),
+    /// Let anything happen to many simulated VMs for a long time, with a model beside them
+    Load(load::Args),
     /// Make the page of what is tested where
     Docs(docs::Args),
     /// Run every check that CI runs

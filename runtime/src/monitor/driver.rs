@@ -189,7 +189,12 @@ impl<'w> Driver<'w> {
 
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Look { scope, reread } => Some(Event::Looked(self.look(scope, reread))),
+            Action::Look { scope, reread } => {
+                let look = self.look(scope, reread);
+                // A VM that ended meanwhile is the news, and asks for a look of its own: launched on the strength of this
+                // one, the new process would be taken for the one that ended.
+                Some(self.vm_ended().unwrap_or(Event::Looked(look)))
+            }
             Action::Launch => Some(Event::Launched(self.launch())),
             Action::Peek => Some(Event::Peeked(self.peek())),
             Action::Order(order) => Some(Event::Ordered(order, self.order(order))),

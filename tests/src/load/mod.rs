@@ -5,10 +5,11 @@
 //! exact moments come from the machine, so a seed gives the same kind of run again and not the same interleaving.
 
 mod check;
+pub mod cli;
 mod events;
 mod model;
 mod report;
-mod seen;
+pub mod seen;
 mod world;
 
 use std::collections::BTreeMap;
@@ -122,6 +123,7 @@ impl<'w> Run<'w> {
     where
         'w: 's,
     {
+        let mut list_due = false;
         loop {
             self.hear()?;
             self.judge()?;
@@ -146,8 +148,13 @@ impl<'w> Run<'w> {
             }
             if self.last_line.elapsed() > MINUTE {
                 self.last_line = Instant::now();
-                self.compare_list()?;
                 tell(&self.line());
+                list_due = true;
+            }
+            // Not in the middle of a disaster, when VirtualBox may have no answer.
+            if list_due && self.tracks.iter().all(|t| t.pending.as_ref().is_none_or(|p| p.patience != PATIENCE_ALL)) {
+                list_due = false;
+                self.compare_list()?;
             }
             sleep(TICK);
         }
@@ -263,8 +270,7 @@ impl<'w> Run<'w> {
                 (None, _) => pending.right_since = None,
                 (Some(_), None) => pending.right_since = Some(Instant::now()),
                 (Some(vm), Some(since)) if since.elapsed() >= SETTLED => {
-                    self.summary.longest = self.summary.longest.max(waited.as_secs());
-                    self.summary.checks += 1;
+                    self.summary.took(waited, &pending.what, &self.world.machines[number].name);
                     self.tracks[number].vm = vm;
                     self.tracks[number].pending = None;
                 }
@@ -333,7 +339,9 @@ impl<'w> Run<'w> {
 
 impl Track {
     fn is_settled(&self) -> bool {
-        self.pending.as_ref().is_none_or(|p| p.outcomes.len() == 1 && p.outcomes[0] == self.vm && p.right_since.is_some())
+        self.pending
+            .as_ref()
+            .is_none_or(|p| p.outcomes.len() == 1 && p.outcomes[0] == self.vm && p.right_since.is_some())
     }
 }
 

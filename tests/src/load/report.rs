@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -11,6 +12,8 @@ use crate::Host;
 
 /// How many lines of a log are shown.
 const LOG_LINES: usize = 80;
+/// How many of the longest ways are told.
+const LONGEST: usize = 5;
 
 /// A run in which everything held.
 #[derive(Debug, Clone, Default)]
@@ -21,10 +24,20 @@ pub struct Summary {
     /// How often a VM was found as it must be after an event, or in between.
     pub checks: u32,
     pub lists: u32,
-    /// The longest that a VM took, in seconds.
-    pub longest: u64,
+    /// The longest ways of VMs to where they must be, the longest first.
+    pub longest: Vec<(Duration, String)>,
     pub most_processes: usize,
     pub seconds: u64,
+}
+
+impl Summary {
+    /// A VM is found to be as it must be, this long after this happened to it.
+    pub fn took(&mut self, time: Duration, what: &str, name: &str) {
+        self.checks += 1;
+        self.longest.push((time, format!("{what} of {name}")));
+        self.longest.sort_by(|a, b| b.cmp(a));
+        self.longest.truncate(LONGEST);
+    }
 }
 
 impl fmt::Display for Summary {
@@ -36,10 +49,12 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "{} starts of VMs; {} times a VM was found as the model says, {} times the whole list was; the longest way \
-             took {} s; at most {} processes of VMs and of vboxsvc",
-            self.starts, self.checks, self.lists, self.longest, self.most_processes
+            "{} starts of VMs; {} times a VM was found as the model says, {} times the whole list was; at most {} \
+             processes of VMs and of vboxsvc",
+            self.starts, self.checks, self.lists, self.most_processes
         )?;
+        let longest = self.longest.iter().map(|(time, what)| format!("{what} {:.1} s", time.as_secs_f32()));
+        writeln!(f, "the longest ways: {}", longest.collect::<Vec<_>>().join(", "))?;
         write!(f, "no VM lost, none started twice, no monitor leaked, all counters right")
     }
 }

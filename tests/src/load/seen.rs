@@ -59,7 +59,9 @@ impl Processes {
             let Some(program) = words.first().map(|w| base_name(w)) else { continue };
             let after = |option: &str| words.iter().position(|w| w == option).and_then(|at| words.get(at + 1)).cloned();
             match (program, words.get(1).map(String::as_str)) {
-                ("VBoxHeadless", _) => found.by_uuid.entry(after("--startvm").unwrap_or_default()).or_default().push(pid),
+                ("VBoxHeadless", _) => {
+                    found.by_uuid.entry(after("--startvm").unwrap_or_default()).or_default().push(pid)
+                }
                 ("vboxsvc", Some("monitor")) => {
                     found.monitors.entry(after("--uuid").unwrap_or_default()).or_default().push(pid);
                 }

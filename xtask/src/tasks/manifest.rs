@@ -24,7 +24,8 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_to(workspace: &Path, out: &Path) -> Result<Vec<PathBuf>> {
+/// Writes them into a folder; gives their paths.
+pub fn write_to(workspace: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     let rendered = rendered(workspace, &contents::read(workspace)?, env!("CARGO_PKG_VERSION"))?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
     let write = |manifest: &Rendered| {

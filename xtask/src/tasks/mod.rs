@@ -8,6 +8,7 @@ pub mod extract;
 pub mod fuzz;
 pub mod inspect;
 pub mod lint;
+pub mod load;
 pub mod manifest;
 pub mod notices;
 pub mod pkg;
@@ -40,6 +41,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Test(args) => test::run(args, workspace),
         Command::Fuzz(args) => fuzz::run(args, workspace),
         Command::Trial(args) => trial::run(args, workspace),
+        Command::Load(args) => load::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
