@@ -20,6 +20,7 @@ pub use command::Ran;
 use crate::enclosure::enter::LINUX;
 use crate::enclosure::{self, layout, power};
 use crate::invocation::{ENTER, UNTIL_STDIN_CLOSES, names};
+use crate::rbac;
 use crate::smf::builtin;
 use crate::smf::fmri::InstanceName;
 use crate::smf::model::value;
@@ -113,13 +114,17 @@ impl Host {
         for name in names() {
             symlink(simhost_exe(), root.join("bin").join(name))?;
         }
-        symlink(simhost_exe(), root.join("lib/svc/method").join(builtin::MANIFEST_IMPORT))?;
+        for method in [builtin::MANIFEST_IMPORT, rbac::METHOD] {
+            symlink(simhost_exe(), root.join("lib/svc/method").join(method))?;
+        }
         let run = root.join("run");
         fs::write(
             root.join("etc/default/init"),
             format!("TZ=UTC\nVBOXSVC_TOOL_PATH={}\nVBOXSVC_RUN_DIR={}\n", self.bin().display(), run.display()),
         )?;
         fs::create_dir_all(root.join("smf"))?;
+        // The image that pkg keeps.
+        fs::create_dir_all(root.join("var/pkg"))?;
         Store::create(root)?;
         builtin::install(root)
     }

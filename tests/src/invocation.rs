@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::smf::startd::{contract, daemon};
-use crate::{enclosure, faults, load, smf, system, vbox, zfs, zones};
+use crate::{enclosure, faults, ips, load, rbac, smf, system, vbox, zfs, zones};
 
 /// The daemon's argument that ties its life to whoever holds its standard input.
 pub const UNTIL_STDIN_CLOSES: &str = "--until-stdin-closes";
@@ -20,15 +20,15 @@ const STARTD: &str = "svc.startd";
 /// Where an enclosed host has its stand-ins. VirtualBox's come with a package, or by [`crate::Host::add_virtualbox`].
 pub const PLACES: &[(&str, &[&str])] = &[
     ("lib/svc/bin", &[STARTD]),
-    ("lib/svc/method", &[smf::builtin::MANIFEST_IMPORT, zones::METHOD]),
+    ("lib/svc/method", &[smf::builtin::MANIFEST_IMPORT, rbac::METHOD, zones::METHOD]),
     ("sbin", &["init", "zonename"]),
-    ("usr/bin", &["isainfo", "svcprop", "svcs", "zonename"]),
+    ("usr/bin", &["isainfo", "pkg", "svcprop", "svcs", "zonename"]),
     ("usr/sbin", &["halt", "init", "poweroff", "reboot", "svcadm", "svccfg", "zfs", "zlogin", "zoneadm"]),
 ];
 
 /// The names of all stand-ins, for whoever makes the links.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    smf::NAMES.iter().chain(vbox::NAMES).chain(zfs::NAMES).chain(system::NAMES).chain(zones::NAMES).copied()
+    [smf::NAMES, vbox::NAMES, zfs::NAMES, system::NAMES, zones::NAMES, ips::NAMES].into_iter().flatten().copied()
 }
 
 pub fn main(words: Vec<OsString>) -> ExitCode {
@@ -52,6 +52,7 @@ fn run(name: &str, root: &Path, args: &[OsString]) -> ExitCode {
         _ if zfs::NAMES.contains(&name) => zfs::main,
         _ if system::NAMES.contains(&name) => system::main,
         _ if zones::NAMES.contains(&name) => zones::main,
+        _ if ips::NAMES.contains(&name) => ips::main,
         _ => vbox::main,
     };
     main(name, root, args)

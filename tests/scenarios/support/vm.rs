@@ -37,6 +37,11 @@ impl Scene {
         for manifest in manifests() {
             host.import(manifest);
         }
+        Scene::on(host, spec, properties)
+    }
+
+    /// The same on a host that has the service already.
+    pub fn on(host: Host, spec: Spec, properties: &[(&str, &str)]) -> Scene {
         let vbox = Control::new(host.root());
         vbox.set_settings(&Settings {
             server_linger: Duration::from_secs(1),

@@ -36,6 +36,7 @@ const FOLDERS: &[(&str, u32)] = &[
     ("usr/sbin", 0o755),
     ("usr/share", 0o755),
     ("var/adm", 0o755),
+    ("var/pkg", 0o755),
     ("var/run", 0o755),
     ("var/svc/log", 0o755),
     ("var/svc/manifest/site", 0o755),

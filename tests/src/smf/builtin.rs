@@ -1,4 +1,4 @@
-//! The services every simulated host has: milestones and the like, online without methods, and manifest-import.
+//! The services every simulated host has: milestones and the like, online without methods, manifest-import and rbac.
 
 use std::io;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::fmri::InstanceName;
 use super::model::{Group, Groups, Property, Type};
 use super::repository::Store;
-use crate::zones;
+use crate::{rbac, zones};
 
 /// The program, and the service, that imports manifests.
 pub const MANIFEST_IMPORT: &str = "manifest-import";
@@ -44,6 +44,7 @@ pub fn install(root: &Path) -> io::Result<()> {
     needs.properties.insert("entities".into(), Property::one(Type::Fmri, "svc:/system/filesystem/minimal"));
     let groups = Groups::from([("start".into(), method(MANIFEST_IMPORT)), ("fs-minimal".into(), needs)]);
     put(&store, "system/manifest-import", &groups)?;
+    put(&store, rbac::SERVICE, &Groups::from(["start", "refresh"].map(|word| (word.into(), method(rbac::METHOD)))))?;
     store.put_service(HASHES, &Groups::new())
 }
 

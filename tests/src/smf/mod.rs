@@ -24,10 +24,10 @@ use std::process::ExitCode;
 
 use tool::Tool;
 
-use crate::zones;
+use crate::{rbac, zones};
 
 /// The names under which the executable is one of these programs.
-pub const NAMES: &[&str] = &["svcs", "svcprop", "svcadm", "svccfg", "zonename", builtin::MANIFEST_IMPORT];
+pub const NAMES: &[&str] = &["svcs", "svcprop", "svcadm", "svccfg", "zonename", builtin::MANIFEST_IMPORT, rbac::METHOD];
 
 /// Runs the program `name` on the host at `root`.
 pub fn main(name: &str, root: &Path, args: &[OsString]) -> ExitCode {
@@ -43,6 +43,7 @@ pub fn main(name: &str, root: &Path, args: &[OsString]) -> ExitCode {
             0
         }
         builtin::MANIFEST_IMPORT => manifest_import::run(&tool),
+        rbac::METHOD => rbac::run(root),
         _ => {
             tool.complain("no stand-in has this name");
             1
