@@ -298,10 +298,26 @@ fn a_property_with_a_newline_keeps_pkg_from_uninstalling_until_it_is_gone() {
     assert_eq!(scene.state(), "saved");
 }
 
+enum Harm {
+    /// The second half is missing.
+    CutOff,
+    /// A bit of every payload is another one.
+    Damage,
+}
+
 /// The new release's archive, harmed.
-fn harmed(folder: &Path, harm: impl Fn(&mut Vec<u8>)) -> PathBuf {
+fn harmed(folder: &Path, harm: Harm) -> PathBuf {
     let mut bytes = fs::read(&lean().new.ips).unwrap();
-    harm(&mut bytes);
+    match harm {
+        Harm::CutOff => bytes.truncate(bytes.len() / 2),
+        Harm::Damage => {
+            let gzip = [0x1f, 0x8b, 8, 0];
+            let blocks = (512..bytes.len()).step_by(512);
+            let starts: Vec<usize> = blocks.filter(|at| bytes[*at..].starts_with(&gzip)).collect();
+            // What is compressed first is the index.
+            starts[1..].iter().for_each(|at| bytes[at + 40] ^= 0x55);
+        }
+    }
     let path = folder.join("harmed.p5p");
     fs::write(&path, bytes).unwrap();
     path
@@ -313,16 +329,7 @@ fn an_archive_that_was_cut_off_or_damaged_leaves_the_old_release_whole() {
     rig.pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
     rig.pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success();
     let before = fs::read(rig.at(METHOD)).unwrap();
-    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
-    // In every payload; what is compressed first is the index.
-    let flip = |bytes: &mut Vec<u8>| {
-        let gzip = [0x1f, 0x8b, 8, 0];
-        let starts: Vec<usize> = (512..bytes.len()).step_by(512).filter(|at| bytes[*at..].starts_with(&gzip)).collect();
-        starts[1..].iter().for_each(|at| bytes[at + 40] ^= 0x55);
-    };
-    let harms: [(&dyn Fn(&mut Vec<u8>), &str); 2] =
-        [(&cut, "is missing, unsupported, or corrupt"), (&flip, "chash failure")];
-    for (harm, words) in harms {
+    for (harm, words) in [(Harm::CutOff, "is missing, unsupported, or corrupt"), (Harm::Damage, "chash failure")] {
         let archive = harmed(rig.root(), harm);
         let refused = rig.pkg(&["update", "-g", word(&archive), NAME]);
         assert_eq!(refused.code, 1, "{}", refused.stdout);
