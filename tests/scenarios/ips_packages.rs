@@ -13,9 +13,10 @@ mod support;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
-use ips_support::Rig;
+use ips_support::{Rig, Sample, add_payload, archive_of, complete, members};
 use simhost::vbox::Spec;
 use simhost::{Host, Ran, vboxsvc_exe};
 use support::vm::{Scene, WEB};
@@ -64,10 +65,17 @@ fn packages() -> &'static Packages {
     MADE.get_or_init(|| Packages::around(&fs::read(vboxsvc_exe()).unwrap()))
 }
 
-/// With something small in its place, for tests that run nothing.
+/// With something in its place that cannot be compressed, for tests that run nothing.
 fn lean() -> &'static Packages {
     static MADE: OnceLock<Packages> = OnceLock::new();
-    MADE.get_or_init(|| Packages::around("#!/sbin/sh\n# Stands for the program.\n".repeat(2000).as_bytes()))
+    MADE.get_or_init(|| {
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        });
+        Packages::around(&noise.take(400 << 10).collect::<Vec<u8>>())
+    })
 }
 
 fn word(path: &Path) -> &str {
@@ -213,9 +221,7 @@ fn to_uninstall_stops_vms_before_the_program_goes_and_keeps_instances_for_the_ne
 
 #[test]
 fn what_others_put_into_its_folder_and_edited_manifests_go_to_lost_and_found() {
-    let rig = Rig::new();
-    rig.pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
-    rig.pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success();
+    let rig = rig_with_old();
     fs::write(rig.at("usr/share/doc/vboxsvc/notes"), "mine\n").unwrap();
     fs::set_permissions(rig.at(MANIFEST), Permissions::from_mode(0o644)).unwrap();
     fs::write(rig.at(MANIFEST), "<!-- mine -->\n").unwrap();
@@ -231,9 +237,7 @@ fn what_others_put_into_its_folder_and_edited_manifests_go_to_lost_and_found() {
 
 #[test]
 fn a_changed_program_is_found_and_put_right() {
-    let rig = Rig::new();
-    rig.pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
-    rig.pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success();
+    let rig = rig_with_old();
     fs::remove_file(rig.at(METHOD)).unwrap();
     fs::write(rig.at(METHOD), "changed\n").unwrap();
     fs::remove_file(rig.at("usr/bin/vboxsvc")).unwrap();
@@ -325,9 +329,7 @@ fn harmed(folder: &Path, harm: Harm) -> PathBuf {
 
 #[test]
 fn an_archive_that_was_cut_off_or_damaged_leaves_the_old_release_whole() {
-    let rig = Rig::new();
-    rig.pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
-    rig.pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success();
+    let rig = rig_with_old();
     let before = fs::read(rig.at(METHOD)).unwrap();
     for (harm, words) in [(Harm::CutOff, "is missing, unsupported, or corrupt"), (Harm::Damage, "chash failure")] {
         let archive = harmed(rig.root(), harm);
@@ -340,5 +342,163 @@ fn an_archive_that_was_cut_off_or_damaged_leaves_the_old_release_whole() {
         assert!(!rig.at("var/pkg/cache").exists(), "{words}: what was fetched is left");
     }
     rig.pkg(&["update", "-g", word(&lean().new.ips), NAME]).expect_success();
+    assert_eq!(rig.pkg(&["verify"]).stdout, "");
+}
+
+fn rig_with_old() -> Rig {
+    let rig = Rig::new();
+    rig.pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
+    rig.pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success();
+    rig
+}
+
+/// A small file system of its own below a folder, for as long as it is used.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Nothing where the caller may not mount.
+    fn at(folder: PathBuf) -> Option<SmallDisk> {
+        fs::create_dir(&folder).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(&folder);
+        let mounted = nix::unistd::geteuid().is_root() && mount.status().is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("NOT TESTED: it takes the right to mount a file system to fill one");
+        }
+        mounted.then_some(SmallDisk(folder))
+    }
+
+    /// Fills it until no more than this is left.
+    fn fill_but(&self, bytes: u64) {
+        let filler = self.0.join("filler");
+        let _ = fs::remove_file(&filler);
+        let space = nix::sys::statvfs::statvfs(&self.0).unwrap();
+        let left = space.blocks_available() * space.fragment_size();
+        fs::write(filler, vec![0; usize::try_from(left - bytes).unwrap()]).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Fails only where it is not mounted any more.
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_whole_files_and_the_update_is_done_again_when_there_is_room() {
+    let rig = Rig::new();
+    let Some(disk) = SmallDisk::at(rig.at("small")) else { return };
+    let root = word(&disk.0);
+    let pkg = |words: &[&str]| rig.pkg(&[&["-R", root], words].concat());
+    rig.pkg(&["image-create", "-f", root]).expect_success();
+    pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
+    pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success();
+    let update = || pkg(&["update", "-g", word(&lean().new.ips), NAME]);
+    let old = fs::read(disk.0.join(METHOD)).unwrap();
+    disk.fill_but(16 << 10);
+    let refused = update();
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("Insufficient disk space available"), "{}", refused.stderr);
+    assert_eq!(pkg(&["verify"]).stdout, "");
+    // Room for what is estimated, and not for what it takes besides: what was fetched lies beside what is unpacked.
+    let table = ["contents", "-H", "-r", "-g", word(&lean().new.ips), "-t", "file", "-o", "pkg.size,path", NAME];
+    let table = pkg(&table).stdout;
+    let sizes: u64 = table.lines().filter_map(|line| line.split('\t').next()?.parse::<u64>().ok()).sum();
+    disk.fill_but(sizes + (16 << 10));
+    let stopped = update();
+    assert_eq!(stopped.code, 1, "{}", stopped.stdout);
+    assert!(stopped.stderr.contains("No space left on device"), "{}", stopped.stderr);
+    assert!(pkg(&["list", "-H", NAME]).stdout.contains(OLD));
+    let now = fs::read(disk.0.join(METHOD)).unwrap();
+    assert!(now == old || now == [&old[..], b"\n"].concat(), "the program is neither the old nor the new one");
+    fs::remove_file(disk.0.join("filler")).unwrap();
+    update().expect_success();
+    assert_eq!(pkg(&["verify"]).stdout, "");
+}
+
+/// A VM that does not stop: pkg has waited for it in vain, and has not touched its program.
+#[test]
+fn a_vm_that_cannot_be_stopped_keeps_its_program() {
+    let scene = scene();
+    let host = &scene.host;
+    scene.enable();
+    let pid = scene.live_pid();
+    // The method fails at once, and SMF gives the instance up.
+    host.svccfg(&format!("select {SERVICE}\nsetprop stop/exec = astring: \"/bin/false\"\nselect {WEB}\nrefresh\n"))
+        .expect_success();
+    let refused = pkg(host, &["uninstall", NAME]);
+    assert_eq!(refused.code, 99, "{}", refused.stderr);
+    assert!(refused.stderr.contains("maintenance state"), "{}", refused.stderr);
+    assert_eq!(version(host), OLD);
+    is_clean(host);
+    assert_eq!((scene.service().as_str(), scene.pid()), ("maintenance", Some(pid)));
+}
+
+#[test]
+fn in_a_zone_of_a_whole_system_it_is_the_zones_alone() {
+    let host = Host::enclosed_with(&["z1"]);
+    for (archive, name) in [(&lean().old.bridge, "SUNWvbox"), (&lean().old.ips, NAME)] {
+        let to = host.root().join("zones/z1/root/var/tmp").join(archive.file_name().unwrap());
+        fs::copy(archive, &to).unwrap();
+        let file = to.file_name().unwrap().to_str().unwrap();
+        host.sh_in("z1", &format!("pkg install -g /var/tmp/{file} {name}")).expect_success();
+    }
+    let imported = || host.sh_in("z1", "svcs -Ho state svc:/site/xvm/vbox:VM_NAME").stdout.trim() == "disabled";
+    eventually("the zone has the service", imported);
+    assert_eq!(host.sh_in("z1", "pkg verify").expect_success().stdout, "");
+    assert_eq!(host.sh("pkg list -H; svcs -Ho state svc:/site/xvm/vbox:VM_NAME").stdout, "");
+    host.sh_in("z1", "pkg uninstall vboxsvc && test ! -e /lib/svc/method/vboxsvc").expect_success();
+}
+
+/// pkg knows nothing of files that pkgadd has put there: the manual says to remove the SVR4 package first, and this is why.
+#[test]
+fn over_files_that_are_not_its_own_it_keeps_what_was_editable_and_leaves_what_it_does_not_know() {
+    let rig = Rig::new();
+    let script = rig.at("lib/svc/method/vbox.sh");
+    let other = rig.at("lib/svc/method/zfs-zvolrights");
+    for path in [&script, &other, &rig.at(MANIFEST)] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "of COSvboxsvc 0.19\n").unwrap();
+    }
+    rig.pkg(&["install", "-g", word(&lean().old.bridge), "SUNWvbox"]).expect_success();
+    let said = rig.pkg(&["install", "-g", word(&lean().old.ips), NAME]).expect_success().stdout;
+    assert!(said.contains(&format!("  {MANIFEST} -> var/pkg/lost+found/")), "{said}");
+    assert_eq!(fs::read_to_string(&lost_and_found(rig.root(), MANIFEST)[0]).unwrap(), "of COSvboxsvc 0.19\n");
+    assert_eq!(fs::read_link(&script).unwrap(), Path::new("vboxsvc"));
+    assert!(other.exists(), "pkg removed what is not its own");
+    assert_eq!(rig.pkg(&["verify"]).stdout, "");
+    // What a late pkgrm would do.
+    fs::remove_file(&script).unwrap();
+    fs::remove_file(rig.at(MANIFEST)).unwrap();
+    assert_eq!(rig.pkg(&["verify"]).code, 1);
+    rig.pkg(&["set-publisher", "-p", word(&lean().old.ips)]).expect_success();
+    rig.pkg(&["fix", NAME]).expect_success();
+    assert_eq!(rig.pkg(&["verify"]).stdout, "");
+}
+
+/// A fault of an archive that shows only when the work has begun: a payload that is what the manifest says of it, and no
+/// gzip.
+#[test]
+fn a_failure_in_the_midst_is_mended_by_the_same_command_with_a_good_archive() {
+    let old = Sample::new("sample", "1.0,5.11:20260101T000000Z").file("opt/a", "a 1", "").file("opt/b", "b 1", "");
+    let new = |program: &str| {
+        Sample::new("sample", "2.0,5.11:20260101T000000Z").file("opt/a", "a 2", "").file("opt/b", program, "")
+    };
+    let rig = Rig::new();
+    rig.install(&archive_of(std::slice::from_ref(&old)), "sample").expect_success();
+    let mut bad = new("b 2");
+    let line = bad.lines.last_mut().unwrap();
+    *line = "file ffffffffffffffffffffffffffffffffffffffff pkg.size=3 group=sys mode=0444 owner=root path=opt/b".into();
+    let mut members = members(&[bad]);
+    add_payload(&mut members, &"f".repeat(40), b"b 2");
+    let failed = rig.install(&complete(&members), "sample");
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("Error decompressing payload"), "{}", failed.stderr);
+    assert!(rig.pkg(&["list", "-H"]).stdout.contains(" 1.0 "), "the old release is what the image knows");
+    assert_eq!(fs::read_to_string(rig.at("opt/a")).unwrap(), "a 2");
+    assert_eq!(fs::read_to_string(rig.at("opt/b")).unwrap(), "b 1");
+    assert_eq!(rig.pkg(&["verify"]).code, 1);
+    rig.install(&archive_of(&[new("b 2")]), "sample").expect_success();
     assert_eq!(rig.pkg(&["verify"]).stdout, "");
 }

@@ -74,12 +74,13 @@ pub fn run(tool: &mut Tool, args: &[String]) -> u8 {
     if command == "enable" && options.has('r') {
         names = with_dependencies(tool, names);
     }
+    let in_maintenance: Vec<bool> = names.iter().map(|name| is_in_maintenance(tool, name)).collect();
     for name in &names {
         action.apply(tool, &mut call, name, &options, command == "mark");
     }
     if let (Action::Enable { on, .. }, true, 0) = (&action, options.has('s'), call.status) {
-        for name in &names {
-            wait_until(tool, &mut call, name, *on);
+        for (name, was_in_maintenance) in names.iter().zip(in_maintenance) {
+            wait_until(tool, &mut call, name, *on, was_in_maintenance);
         }
     }
     call.status
@@ -267,8 +268,13 @@ pub fn set_enabled(groups: &mut Groups, on: bool, temporary: bool, comment: Opti
     }
 }
 
+fn is_in_maintenance(tool: &Tool, name: &InstanceName) -> bool {
+    let groups = tool.read().and_then(|store| store.live_composed(name)).unwrap_or_default();
+    value(&groups, "restarter", "state") == Some("maintenance")
+}
+
 /// `-s`: waits for the state, without a limit of its own, but not for what can no longer come.
-fn wait_until(tool: &Tool, call: &mut Call, name: &InstanceName, on: bool) {
+fn wait_until(tool: &Tool, call: &mut Call, name: &InstanceName, on: bool, was_in_maintenance: bool) {
     loop {
         let Some(store) = tool.read() else { return };
         let groups = store.live_composed(name).unwrap_or_default();
@@ -276,7 +282,9 @@ fn wait_until(tool: &Tool, call: &mut Call, name: &InstanceName, on: bool) {
         let enabled = value(&groups, "general_ovr", "enabled").or(value(&groups, "general", "enabled")) == Some("true");
         let trouble = match (on, state) {
             (true, "online" | "degraded") | (false, "disabled") => return,
-            (true, "maintenance") => Some((SVC_FAILURE, format!("Instance \"{name}\" is in maintenance state."))),
+            // To be disabled is the way out of it, but not where the stop method has led there.
+            (false, "maintenance") if was_in_maintenance => None,
+            (_, "maintenance") => Some((SVC_FAILURE, format!("Instance \"{name}\" is in maintenance state."))),
             (true, _) if !enabled => {
                 Some((SVC_FAILURE, format!("Instance \"{name}\" has been disabled by another entity.")))
             }
