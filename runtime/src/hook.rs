@@ -1,11 +1,11 @@
 //! The check inside a VM: an administrator's program, run as the VM's user, with a deadline for it and all its children.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::environment::Environment;
 use crate::exec::{Call, Ended, ExecError, Runner};
 use crate::settings::HookSettings;
+use crate::trust::{Weak, weak_place};
 
 #[derive(Debug, thiserror::Error)]
 pub enum HookError {
@@ -13,7 +13,7 @@ pub enum HookError {
     NotSet,
     #[error("the hook {path} cannot be looked at: {source}")]
     Missing { path: String, source: std::io::Error },
-    #[error("the hook {path} is not run as root, because {who} could change it: chown root and chmod go-w {what}")]
+    #[error("the hook {path} is not run as root, because {who} could change {what}: chown root and chmod go-w {what}")]
     Untrusted { path: String, who: &'static str, what: String },
     #[error(transparent)]
     Exec(#[from] ExecError),
@@ -36,20 +36,17 @@ pub fn run(call: &Call, runner: &dyn Runner) -> Result<Option<i32>, HookError> {
     })
 }
 
-/// Root runs nothing that another user could have put there: not the file, and not the folder it lies in.
+/// Root runs nothing that another user could have put there, or could put there between this look and the run: neither
+/// the file nor any folder or link on the way to it may be his to change.
 fn trusted(path: &Path) -> Result<(), HookError> {
     let shown = || path.display().to_string();
     let missing = |source| HookError::Missing { path: shown(), source };
-    for place in [Some(path), path.parent()].into_iter().flatten() {
-        let meta = std::fs::metadata(place).map_err(missing)?;
-        let who = match (meta.uid(), meta.mode() & 0o022) {
-            (0, 0) => continue,
-            (0, _) => "its group or everybody",
-            _ => "its owner",
-        };
-        return Err(HookError::Untrusted { path: shown(), who, what: place.display().to_string() });
+    match weak_place(path, 0).map_err(missing)? {
+        None => Ok(()),
+        Some(Weak { place, who }) => {
+            Err(HookError::Untrusted { path: shown(), who, what: place.display().to_string() })
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub mod rundir;
 pub mod settings;
 pub mod smf;
 pub mod tools;
+pub mod trust;
 pub mod virtualbox;
 pub mod zfs;
 pub mod zvol;

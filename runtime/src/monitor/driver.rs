@@ -68,7 +68,7 @@ impl<'w> Driver<'w> {
         let files = &subject.files;
         let patience = Instant::now() + Duration::from_secs(5);
         let mut lock = loop {
-            match files.pid.lock()? {
+            match files.lock_monitor()? {
                 Some(lock) => break lock,
                 None if Instant::now() >= patience => {
                     anyhow::bail!("another monitor holds {}: stop it first", files.pid.path().display())

@@ -83,6 +83,19 @@ impl RunFiles {
         })
     }
 
+    /// Takes the monitor's lock; `None` when another process holds it. A file of the administrator's choice that holds
+    /// something else than pids is left as it is: naming it may be a mistake.
+    pub fn lock_monitor(&self) -> Result<Option<Lock>, RunDirError> {
+        let there = self.pid.read()?.map(|found| found.text).unwrap_or_default();
+        // Of a pid file of the older tool, which may be there still, the pid is all there is.
+        match there.split_ascii_whitespace().next() {
+            Some(word) if word.parse::<i32>().is_err() => {
+                Err(RunDirError::Foreign { path: self.pid.path().to_path_buf() })
+            }
+            _ => self.pid.lock(),
+        }
+    }
+
     /// What the last monitor recorded, whether it lives or not.
     pub fn recorded(&self) -> Result<Option<PidRecord>, RunDirError> {
         Ok(self.pid.read()?.and_then(|found| PidRecord::parse(&found.text)))

@@ -19,6 +19,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use crate::identity::Identity;
+use crate::trust::{Weak, weak_place};
 
 /// More than any of these files needs.
 const LARGEST: u64 = 64 << 10;
@@ -33,6 +34,14 @@ pub enum RunDirError {
     Open { path: PathBuf, mode: u32 },
     #[error("{path} is not {wanted}: have it removed, it may be there to mislead")]
     WrongKind { path: PathBuf, wanted: &'static str },
+    #[error(
+        "{path} is not used, because {who} could change {place}: chown it to root or the VM's user and chmod go-w it"
+    )]
+    Weak { path: PathBuf, who: &'static str, place: PathBuf },
+    #[error("{path} has another name elsewhere (a hard link): have it removed, it may be there to mislead")]
+    Linked { path: PathBuf },
+    #[error("{path} holds something else than what this program writes there: name another file, or remove it")]
+    Foreign { path: PathBuf },
     #[error("cannot {what} {path}: {source}")]
     Io { what: &'static str, path: PathBuf, source: io::Error },
 }
@@ -56,6 +65,7 @@ impl RunDir {
     pub fn open(user: &Identity, place: Option<&Path>, host: &Host) -> Result<RunDir, RunDirError> {
         let path = match place {
             Some(place) => {
+                closed_way(place, place, user.uid)?;
                 let path = place.join(user.uid.to_string());
                 make_private(&path)?;
                 path
@@ -77,12 +87,22 @@ impl RunDir {
             Some(path) => {
                 let wrong = || RunDirError::WrongKind { path: path.to_path_buf(), wanted: "a file name" };
                 let (parent, name) = (path.parent().ok_or_else(wrong)?, path.file_name().ok_or_else(wrong)?);
+                closed_way(parent, path, self.owner)?;
                 let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
                 let fd = open(parent, flags, Mode::empty()).map_err(io_error("open", parent))?;
                 (Rc::new(fd), PathBuf::from(name), path.to_path_buf())
             }
         };
         Ok(RunFile { dir, name, path, owner: self.owner })
+    }
+}
+
+/// That nobody else can change what `folder` leads to; `path` is what is wanted there.
+fn closed_way(folder: &Path, path: &Path, owner: u32) -> Result<(), RunDirError> {
+    let look = |source| RunDirError::Io { what: "look at", path: folder.to_path_buf(), source };
+    match weak_place(folder, owner).map_err(look)? {
+        None => Ok(()),
+        Some(Weak { place, who }) => Err(RunDirError::Weak { path: path.to_path_buf(), who, place }),
     }
 }
 
@@ -106,7 +126,9 @@ fn usual_place(user: &Identity, host: &Host) -> Result<PathBuf, RunDirError> {
         return Ok(path);
     }
     if is_own_directory(&user.home, user.uid) {
-        let path = user.home.join(".vboxsvc/run").join(format!("{}-{}", host.node, host.zone));
+        // Both names come from outside, and neither may lead elsewhere.
+        let own = format!("{}-{}", host.node, host.zone).replace('/', "_");
+        let path = user.home.join(".vboxsvc/run").join(own);
         for folder in [user.home.join(".vboxsvc"), user.home.join(".vboxsvc/run"), path.clone()] {
             make_private(&folder)?;
             open_directory(&folder, user.uid)?;
@@ -241,6 +263,7 @@ impl RunFile {
     pub fn open_output(&self) -> Result<File, RunDirError> {
         let file = self.open(OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND)?;
         let file = file.ok_or_else(|| io_error("make", &self.path)(nix::Error::ENOENT))?;
+        self.only_name(&file)?;
         file.set_len(0).map_err(|source| self.io("write", source))?;
         Ok(file)
     }
@@ -264,6 +287,7 @@ impl RunFile {
     pub fn lock(&self) -> Result<Option<Lock>, RunDirError> {
         let file = self.open(OFlag::O_RDWR | OFlag::O_CREAT)?;
         let file = file.ok_or_else(|| io_error("make", &self.path)(nix::Error::ENOENT))?;
+        self.only_name(&file)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { file })),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -278,6 +302,14 @@ impl RunFile {
             Ok(()) => Ok(false),
             Err(fs::TryLockError::WouldBlock) => Ok(true),
             Err(fs::TryLockError::Error(source)) => Err(self.io("lock", source)),
+        }
+    }
+
+    /// What is written in place must be here alone: in a folder for all, others can give a file of ours a second name.
+    fn only_name(&self, file: &File) -> Result<(), RunDirError> {
+        match file.metadata().map_err(|source| self.io("look at", source))?.nlink() {
+            0 | 1 => Ok(()),
+            _ => Err(RunDirError::Linked { path: self.path.clone() }),
         }
     }
 
@@ -307,147 +339,4 @@ fn rewrite(file: &mut File, text: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn host() -> Host {
-        Host { node: "node".into(), zone: "global".into() }
-    }
-
-    /// The folder of the user who runs the test.
-    fn own(place: &Path) -> PathBuf {
-        place.join(Identity::current().unwrap().uid.to_string())
-    }
-
-    fn run_dir(place: &Path) -> Result<RunDir, RunDirError> {
-        RunDir::open(&Identity::current().unwrap(), Some(place), &host())
-    }
-
-    #[test]
-    fn a_missing_folder_is_made_closed_to_others() {
-        let tmp = tempfile::tempdir().unwrap();
-        run_dir(tmp.path()).unwrap();
-        assert_eq!(fs::metadata(own(tmp.path())).unwrap().permissions().mode() & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_folder_others_can_write_is_refused() {
-        let tmp = tempfile::tempdir().unwrap();
-        fs::create_dir(own(tmp.path())).unwrap();
-        fs::set_permissions(own(tmp.path()), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(run_dir(tmp.path()), Err(RunDirError::Open { .. })));
-    }
-
-    #[test]
-    fn a_link_in_place_of_the_folder_is_refused() {
-        let tmp = tempfile::tempdir().unwrap();
-        symlink(tmp.path(), own(tmp.path())).unwrap();
-        assert!(matches!(run_dir(tmp.path()), Err(RunDirError::WrongKind { .. })));
-    }
-
-    #[test]
-    fn a_planted_link_is_not_followed_and_its_target_stays_as_it_was() {
-        let tmp = tempfile::tempdir().unwrap();
-        let victim = tmp.path().join("victim");
-        fs::write(&victim, "precious").unwrap();
-        let dir = run_dir(tmp.path()).unwrap();
-        symlink(&victim, dir.path().join("web.pid")).unwrap();
-        let file = dir.file("web.pid", None).unwrap();
-        assert!(matches!(file.write("1", false), Err(RunDirError::WrongKind { .. })));
-        assert!(matches!(file.read(), Err(RunDirError::WrongKind { .. })));
-        assert!(matches!(file.lock(), Err(RunDirError::WrongKind { .. })));
-        file.remove().unwrap();
-        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-    }
-
-    #[test]
-    fn a_fifo_or_a_folder_in_place_of_a_file_is_refused_at_once() {
-        let tmp = tempfile::tempdir().unwrap();
-        let dir = run_dir(tmp.path()).unwrap();
-        nix::unistd::mkfifo(&dir.path().join("web.block"), PRIVATE).unwrap();
-        fs::create_dir(dir.path().join("web.pid")).unwrap();
-        for name in ["web.block", "web.pid"] {
-            let file = dir.file(name, None).unwrap();
-            assert!(file.read().is_err(), "{name}");
-            assert!(file.write("x", false).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_file_of_another_owner_is_not_trusted() {
-        let tmp = tempfile::tempdir().unwrap();
-        let mut dir = run_dir(tmp.path()).unwrap();
-        fs::write(dir.path().join("web.block"), "1").unwrap();
-        dir.owner = dir.owner.wrapping_add(1); // as if the file were somebody else's
-        assert!(matches!(dir.file("web.block", None).unwrap().read(), Err(RunDirError::Squatted { .. })));
-    }
-
-    #[test]
-    fn what_was_written_is_read_and_a_shorter_text_replaces_a_longer_one() {
-        let tmp = tempfile::tempdir().unwrap();
-        let file = run_dir(tmp.path()).unwrap().file("web.nokick", None).unwrap();
-        assert_eq!(file.read().unwrap(), None);
-        assert!(file.write("a longer text", true).unwrap());
-        assert!(!file.write("another", true).unwrap(), "an exclusive write must not replace a file");
-        assert!(file.write("short", false).unwrap());
-        assert_eq!(file.read().unwrap().unwrap().text, "short");
-        file.remove().unwrap();
-        file.remove().unwrap();
-        assert_eq!(file.read().unwrap(), None);
-    }
-
-    #[test]
-    fn nobody_sees_a_file_half_written() {
-        let tmp = tempfile::tempdir().unwrap();
-        let file = run_dir(tmp.path()).unwrap().file("web.nokick", None).unwrap();
-        let reader = file.path().to_path_buf();
-        let (stop, told) = std::sync::mpsc::channel::<()>();
-        let watch = std::thread::spawn(move || {
-            let mut seen = 0;
-            while told.try_recv().is_err() {
-                if let Ok(text) = fs::read_to_string(&reader) {
-                    assert_eq!(text, "1234 5678");
-                    seen += 1;
-                }
-            }
-            seen
-        });
-        for round in 0..500 {
-            assert!(file.write("1234 5678", round % 2 == 0).unwrap());
-            if round % 2 == 1 {
-                file.remove().unwrap();
-            }
-        }
-        stop.send(()).unwrap();
-        watch.join().unwrap();
-        let left: Vec<_> = fs::read_dir(file.path().parent().unwrap()).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
-    }
-
-    #[test]
-    fn a_lock_excludes_a_second_one_until_it_is_dropped() {
-        let tmp = tempfile::tempdir().unwrap();
-        let file = run_dir(tmp.path()).unwrap().file("web.pid", None).unwrap();
-        assert!(!file.is_locked().unwrap());
-        let lock = file.lock().unwrap().unwrap();
-        assert!(file.is_locked().unwrap());
-        assert!(file.lock().unwrap().is_none());
-        drop(lock);
-        assert!(file.lock().unwrap().is_some());
-    }
-
-    #[test]
-    fn a_path_of_the_administrators_choice_is_held_to_the_same_rules() {
-        let tmp = tempfile::tempdir().unwrap();
-        let dir = run_dir(tmp.path()).unwrap();
-        let chosen = tmp.path().join("own name");
-        let file = dir.file("web.pid", Some(&chosen)).unwrap();
-        file.write("1", false).unwrap();
-        assert_eq!(fs::read_to_string(&chosen).unwrap(), "1");
-        let link = tmp.path().join("link");
-        symlink(&chosen, &link).unwrap();
-        assert!(dir.file("web.pid", Some(&link)).unwrap().read().is_err());
-    }
-}
+mod tests;
