@@ -14,6 +14,9 @@ use crate::tools::Tools;
 
 pub type Environment = Vec<(OsString, OsString)>;
 
+/// How the names of VirtualBox's variables begin.
+pub const VIRTUALBOX: &str = "VBOX_";
+
 /// Where systems keep their locales, one folder each.
 const LOCALES: &str = "/usr/lib/locale";
 /// Locales to look for, each with the spellings its folder may have.
@@ -43,8 +46,23 @@ fn first_utf8(listing: &str) -> Option<String> {
     listing.lines().map(str::trim).find(is_utf8).map(str::to_string)
 }
 
-/// The environment for this user's VM. `VBOX_*` variables that the method environment sets are kept.
-pub fn of(user: &Identity, tools: &Tools, locale: &str, timezone: Option<&str>) -> Environment {
+/// The `VBOX_*` variables of this process.
+pub fn inherited() -> Environment {
+    variables(|name| name.starts_with(VIRTUALBOX))
+}
+
+/// What another copy of this program is given of this one's variables: what SMF says, and what is meant for it. The
+/// caller of a command is not always the user it goes on as, and has no business in that user's processes.
+pub fn handed_on() -> Environment {
+    variables(|name| name.starts_with("SMF_") || name.starts_with("VBOXSVC_") || name == "TZ")
+}
+
+fn variables(wanted: impl Fn(&str) -> bool) -> Environment {
+    env::vars_os().filter(|(name, _)| name.to_str().is_some_and(&wanted)).collect()
+}
+
+/// The environment for this user's VM; `more` is what is said to VirtualBox besides.
+pub fn of(user: &Identity, tools: &Tools, locale: &str, timezone: Option<&str>, more: Environment) -> Environment {
     let mut vars: Environment = vec![
         ("HOME".into(), user.home.clone().into()),
         ("USER".into(), user.name.clone().into()),
@@ -56,7 +74,7 @@ pub fn of(user: &Identity, tools: &Tools, locale: &str, timezone: Option<&str>) 
     if let Some(zone) = timezone.map(OsString::from).or_else(|| env::var_os("TZ")) {
         vars.push(("TZ".into(), zone));
     }
-    vars.extend(env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VBOX_")));
+    vars.extend(more);
     vars
 }
 
@@ -71,12 +89,21 @@ mod tests {
     }
 
     #[test]
+    fn another_copy_of_this_program_is_given_nothing_of_the_callers() {
+        let meant = |name: &str| name == "TZ" || name.starts_with("SMF_") || name.starts_with("VBOXSVC_");
+        assert!(env::var_os("PATH").is_some());
+        assert!(handed_on().iter().all(|(name, _)| meant(&name.to_string_lossy())));
+    }
+
+    #[test]
     fn the_timezone_of_the_vm_beats_the_hosts_and_nothing_else_leaks_in() {
         let user = Identity { uid: 7, gid: 7, name: "ann".into(), home: "/home/ann".into() };
-        let vars = of(&user, &Tools::from_environment(), "C.UTF-8", Some("Europe/Paris"));
+        let vars =
+            of(&user, &Tools::from_environment(), "C.UTF-8", Some("Europe/Paris"), vec![("VBOX_X".into(), "1".into())]);
         let get = |name: &str| vars.iter().find(|(n, _)| n == name).map(|(_, v)| v.to_string_lossy().into_owned());
         assert_eq!(get("TZ").as_deref(), Some("Europe/Paris"));
         assert_eq!(get("HOME").as_deref(), Some("/home/ann"));
+        assert_eq!(get("VBOX_X").as_deref(), Some("1"));
         assert_eq!(get("CARGO"), None, "the caller's environment leaked in");
     }
 }

@@ -3,8 +3,9 @@
 //! It starts nothing and knows neither SMF nor VirtualBox's state.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
 
 use crate::environment::Environment;
 
@@ -103,7 +104,8 @@ impl Display {
     /// What will keep this process's user from the display, in words with the way out.
     pub fn obstacle(&self, user: &str) -> Option<String> {
         let path = self.xauthority.as_ref()?;
-        let error = File::open(path).err()?;
+        // Opening what is no plain file may wait.
+        let error = access(path, AccessFlags::R_OK).err()?.desc();
         Some(format!(
             "user {user} cannot read {} ({error}), so the X server may refuse the window: \
              allow it with \"xhost +si:localuser:{user}\"",

@@ -78,9 +78,36 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// A value as JSON for people and programs. What a terminal would obey is escaped also where JSON itself lets it pass.
+pub fn json(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    Ok(json_escaped(&serde_json::to_string_pretty(value)?))
+}
+
+/// JSON in which no character is hostile: those can only stand within strings, where JSON has an escape for each.
+fn json_escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_hostile(c) {
+            out.push(c);
+            continue;
+        }
+        let mut units = [0; 2];
+        out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_says_the_same_and_moves_no_cursor() {
+        let value = "a\u{9b}2J\u{202e}b\u{7f}\u{e0041}c\nü";
+        let written = json(&[value]).unwrap();
+        assert!(!written.replace('\n', "").contains(is_hostile), "{written}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&written).unwrap(), [value]);
+    }
 
     #[test]
     fn a_line_stays_one_line_and_moves_no_cursor() {

@@ -1,8 +1,8 @@
 //! How text from a foreign package is shown: what a terminal would obey, or an eye would be deceived by, is spelled out.
 //!
-//! It must not know where a text comes from. JSON needs none of this: it escapes by itself what could do harm.
+//! It must not know where a text comes from. What is hostile the runtime says, whose log has the same enemies.
 
-pub use vboxsvc::log::is_hostile;
+pub use vboxsvc::log::{is_hostile, json};
 
 /// A name as one unmistakable line: hostile characters as `\u{..}`, and the backslash doubled, so that two names never
 /// look the same.

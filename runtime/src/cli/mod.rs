@@ -1,6 +1,7 @@
 //! The command line: historic spellings are made modern, parsed, dispatched, and the outcome becomes an exit code.
 
 mod args;
+mod footing;
 mod launcher;
 pub mod legacy;
 
@@ -30,6 +31,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with these arguments, its own name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    if let Err(error) = footing::steady() {
+        Log::new("vboxsvc", false).error(error);
+        return Exit::Permission.into();
+    }
     let words = match launcher::written_out(args.into_iter().collect()) {
         Ok(args) => legacy::modern(args),
         Err(error) => {

@@ -11,7 +11,7 @@ use super::backing::{self, PATIENCE};
 use super::subject::{Instance, Selector, World};
 use crate::exec::SystemRunner;
 use crate::exit::told;
-use crate::log::printable;
+use crate::log::{self, printable};
 use crate::zfs::discover::Part;
 use crate::zfs::{Place, Survey, Zfs};
 
@@ -57,7 +57,7 @@ pub fn run(world: &World, selector: &Selector, json: bool) -> anyhow::Result<()>
     });
     let survey = backing::survey(&backing, &subject.settings.zfs, &datasets);
     let report = report(subject.fmri.to_string(), subject.machine.name.clone(), &survey, remarks);
-    let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { render(&report) };
+    let text = if json { log::json(&report)? + "\n" } else { render(&report) };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::decide::stop;
 use crate::decide::watch::{self, Evidence, NoKick};
 use crate::exec::SystemRunner;
 use crate::exit::Exit;
-use crate::log::printable;
+use crate::log::{self, printable};
 use crate::rundir::files::Held;
 use crate::settings::StopMethod;
 use crate::virtualbox::Verb;
@@ -60,7 +60,7 @@ fn tell(world: &World, selector: &Selector, actors: &[Actor], json: bool) -> any
     let look = Look { sight: subject.sight(&SystemRunner, false), process: vm_process(&subject)? };
     let said = actors.iter().map(|actor| explain(&subject, &look, *actor)).collect::<anyhow::Result<Vec<Said>>>()?;
     let text = if json {
-        serde_json::to_string_pretty(&said)? + "\n"
+        log::json(&said)? + "\n"
     } else {
         said.iter().map(|s| format!("{:<8} {}: {}\n", s.who, s.action, printable(&s.reason))).collect()
     };

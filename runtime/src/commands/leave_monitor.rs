@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::bring_down;
 use super::subject::{Subject, under_smf};
+use crate::environment;
 use crate::exit::{Exit, failure};
 use crate::monitor::ready;
 use crate::monitor::step::Mode;
@@ -61,6 +62,9 @@ fn spawn_monitor(subject: &Subject, mode: Mode) -> anyhow::Result<Child> {
         // In one word: a name may look like an option.
         .arg(format!("--name={}", subject.machine.name))
         .args(["--mode", mode])
+        .env_clear()
+        .envs(environment::handed_on())
+        .envs(subject.world.said_to_virtualbox(&subject.settings))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)

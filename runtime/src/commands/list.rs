@@ -12,10 +12,11 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use super::subject::{World, run_dir, smf_words, virtualbox_of};
+use crate::environment::{Environment, handed_on};
 use crate::exec::{Call, Runner, SystemRunner};
 use crate::exit::{Exit, told};
 use crate::identity::Identity;
-use crate::log::printable;
+use crate::log::{self, printable};
 use crate::rundir::RunDir;
 use crate::rundir::files::RunFiles;
 use crate::settings::Settings;
@@ -79,7 +80,7 @@ pub fn run(world: &World, of_user: Option<&str>, json: bool) -> anyhow::Result<E
         }
         None => all_rows(world, &known)?,
     };
-    let text = if json { serde_json::to_string_pretty(&rows)? + "\n" } else { render(&rows) };
+    let text = if json { log::json(&rows)? + "\n" } else { render(&rows) };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Ok)
 }
@@ -135,8 +136,7 @@ fn all_rows(world: &World, known: &[Known]) -> anyhow::Result<Vec<Row>> {
 /// Runs this program as another user, for that user's rows.
 fn ask_as(user: &str) -> anyhow::Result<Vec<Row>> {
     let program = env::current_exe().context("cannot find this program's own file")?;
-    let inherited: Vec<_> = env::vars_os().collect();
-    let call = Call::new(program, PATIENCE).args(["list", "--json", "--of-user", user]).env(&inherited);
+    let call = Call::new(program, PATIENCE).args(["list", "--json", "--of-user", user]).env(&handed_on());
     let output = SystemRunner.run(&call)?;
     if !output.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -147,12 +147,18 @@ fn ask_as(user: &str) -> anyhow::Result<Vec<Row>> {
 
 fn rows_as(world: &World, user: &Identity, instances: &[&Known]) -> anyhow::Result<Vec<Row>> {
     let dir = run_dir(world, user);
-    let overview = virtualbox_of(world, user, &SystemRunner)
-        .and_then(|virtualbox| Ok(virtualbox.overview()?))
-        .map_err(|error| told(&error));
+    // Mostly one: what instances say to VirtualBox can mean another registry of machines.
+    let mut registries: BTreeMap<Environment, Result<Vec<Overview>, String>> = BTreeMap::new();
+    for known in instances {
+        registries.entry(world.said_to_virtualbox(&known.settings)).or_insert_with_key(|said| {
+            let virtualbox = virtualbox_of(world, user, said.clone(), &SystemRunner);
+            virtualbox.and_then(|virtualbox| Ok(virtualbox.overview()?)).map_err(|error| told(&error))
+        });
+    }
     let row = |known: &&Known| {
         let mut row = known.row();
-        match &overview {
+        let overview = registries.get(&world.said_to_virtualbox(&known.settings));
+        match overview.unwrap_or(&Ok(Vec::new())) {
             Ok(machines) => add_state(&mut row, machines, known),
             Err(error) => row.remark = Some(error.clone()),
         }
@@ -198,8 +204,8 @@ fn render(rows: &[Row]) -> String {
         [
             instance.to_string(),
             printable(&row.vm),
-            row.user.clone(),
-            row.smf_state.clone(),
+            printable(&row.user),
+            printable(&row.smf_state),
             row.vm_state.as_deref().map_or("-".to_string(), printable),
             row.uptime_seconds
                 .map_or("-".to_string(), |s| humantime::format_duration(Duration::from_secs(s)).to_string()),

@@ -11,7 +11,7 @@ use crate::decide::Sight;
 use crate::decide::watch::NoKick;
 use crate::exec::SystemRunner;
 use crate::exit::told;
-use crate::log::printable;
+use crate::log::{self, printable};
 use crate::monitor::step::Notes;
 use crate::rundir::files::Held;
 use crate::virtualbox::Group;
@@ -45,7 +45,7 @@ struct Report {
 /// Prints the report; the exit code is the state's own (0 live, 1 paused, 2 saving, 3 saved, 10 halted, 20 aborted …).
 pub fn run(world: &World, selector: &Selector, json: bool) -> anyhow::Result<u8> {
     let report = report(Instance::open(world, selector)?)?;
-    let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { render(&report) };
+    let text = if json { log::json(&report)? + "\n" } else { render(&report) };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(report.exit)
 }

@@ -36,6 +36,8 @@ pub struct World {
     pub tools: Tools,
     /// Set once a signal asks this command to end.
     pub ended: Arc<AtomicBool>,
+    /// Root began this. The variables he came with may be those of somebody who is root by pfexec alone.
+    as_root: bool,
     /// Settings that cannot be used were told already, by the start that left this monitor behind.
     settings_told: bool,
     zone: OnceCell<String>,
@@ -46,6 +48,7 @@ impl World {
         World {
             tools: Tools::from_environment(),
             ended: Arc::new(AtomicBool::new(false)),
+            as_root: nix::unistd::Uid::effective().is_root(),
             settings_told: false,
             zone: OnceCell::new(),
         }
@@ -56,6 +59,7 @@ impl World {
         World {
             tools: self.tools.clone(),
             ended: Arc::clone(&self.ended),
+            as_root: self.as_root,
             settings_told: true,
             zone: self.zone.clone(),
         }
@@ -84,6 +88,14 @@ impl World {
             };
             env::var("SMF_ZONENAME").ok().or_else(asked).unwrap_or_else(|| "global".to_string())
         })
+    }
+
+    /// What is said to VirtualBox besides what every call says: by the instance's method environment, and by the
+    /// variables of a caller who is the VM's user himself.
+    pub fn said_to_virtualbox(&self, settings: &Settings) -> Environment {
+        let configured = settings.environment.iter().map(|(name, value)| (name.into(), value.into()));
+        let own = if self.as_root { Vec::new() } else { environment::inherited() };
+        configured.chain(own).collect()
     }
 
     pub fn smf(&self) -> Smf<'_> {
@@ -236,7 +248,8 @@ impl<'w> Instance<'w> {
     }
 
     pub fn environment(&self) -> Environment {
-        environment::of(&self.user, &self.world.tools, &self.locale, self.settings.timezone.as_deref())
+        let said = self.world.said_to_virtualbox(&self.settings);
+        environment::of(&self.user, &self.world.tools, &self.locale, self.settings.timezone.as_deref(), said)
     }
 
     fn virtualbox<'a>(&self, runner: &'a dyn Runner) -> anyhow::Result<VirtualBox<'a>> {
@@ -271,10 +284,15 @@ fn programs(tools: &Tools) -> anyhow::Result<Programs> {
     })
 }
 
-/// The VirtualBox of a user this process runs as, apart from any instance.
-pub fn virtualbox_of<'a>(world: &World, user: &Identity, runner: &'a dyn Runner) -> anyhow::Result<VirtualBox<'a>> {
+/// The VirtualBox of a user this process runs as, apart from any instance; `said` as instances of his say it.
+pub fn virtualbox_of<'a>(
+    world: &World,
+    user: &Identity,
+    said: Environment,
+    runner: &'a dyn Runner,
+) -> anyhow::Result<VirtualBox<'a>> {
     let locale = environment::utf8_locale(runner, &world.tools);
-    Ok(VirtualBox::new(runner, programs(&world.tools)?, environment::of(user, &world.tools, &locale, None)))
+    Ok(VirtualBox::new(runner, programs(&world.tools)?, environment::of(user, &world.tools, &locale, None, said)))
 }
 
 /// The folder of this user's run files on this host.

@@ -10,6 +10,8 @@ use crate::virtualbox::{Uart, UartMode};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     Unix(PathBuf),
+    /// The socket that VirtualBox makes for a serial port: only one of root or of this process's user is it.
+    OfMachine(PathBuf),
     /// A port of 127.0.0.1.
     Tcp(u16),
 }
@@ -17,7 +19,7 @@ pub enum Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Endpoint::Unix(path) => f.write_str(&shown(path)),
+            Endpoint::Unix(path) | Endpoint::OfMachine(path) => f.write_str(&shown(path)),
             Endpoint::Tcp(port) => write!(f, "127.0.0.1:{port}"),
         }
     }
@@ -63,7 +65,7 @@ fn no_server(vm: &str, uarts: &[Uart], slot: u8) -> EndpointError {
 
 fn server(uart: &Uart) -> Option<Endpoint> {
     match &uart.mode {
-        UartMode::Server(path) => Some(Endpoint::Unix(path.clone())),
+        UartMode::Server(path) => Some(Endpoint::OfMachine(path.clone())),
         UartMode::TcpServer(port) => Some(Endpoint::Tcp(*port)),
         _ => None,
     }
@@ -122,7 +124,7 @@ mod tests {
             uart(2, UartMode::Server("/run/web".into())),
             uart(3, UartMode::Disconnected),
         ];
-        assert_eq!(chosen(&uarts, None), Ok(Endpoint::Unix("/run/web".into())));
+        assert_eq!(chosen(&uarts, None), Ok(Endpoint::OfMachine("/run/web".into())));
         assert_eq!(chosen(&[uart(1, UartMode::TcpServer(5555))], None), Ok(Endpoint::Tcp(5555)));
     }
 

@@ -1,14 +1,17 @@
 //! The connection to the socket behind a UART. It never blocks: the terminal must be given back whatever hangs.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrLike, UnixAddr, connect, getsockopt, socket, sockopt,
 };
+use nix::unistd::Uid;
 
 use super::endpoint::Endpoint;
 
@@ -16,19 +19,27 @@ use super::endpoint::Endpoint;
 pub struct Socket {
     file: File,
     is_tcp: bool,
+    /// Whose name must be on the socket's file.
+    owned: Option<PathBuf>,
 }
+
+/// Somebody else listens where the VM's console should be, perhaps to be told a password.
+#[derive(Debug, thiserror::Error)]
+#[error("user id {0} has made this socket, and not VirtualBox")]
+pub struct Impostor(u32);
 
 impl Socket {
     /// Begins to connect. Whether it succeeded is to be asked once the socket is writable.
     pub fn connect(endpoint: &Endpoint) -> io::Result<Socket> {
         match endpoint {
-            Endpoint::Unix(path) => {
+            Endpoint::Unix(path) | Endpoint::OfMachine(path) => {
                 let socket = begin(AddressFamily::Unix, &UnixAddr::new(path.as_path())?)?;
-                Ok(Socket { file: File::from(socket), is_tcp: false })
+                let owned = matches!(endpoint, Endpoint::OfMachine(_)).then(|| path.clone());
+                Ok(Socket { file: File::from(socket), is_tcp: false, owned })
             }
             Endpoint::Tcp(port) => {
                 let socket = begin(AddressFamily::Inet, &SockaddrIn::new(127, 0, 0, 1, *port))?;
-                Ok(Socket { file: File::from(socket), is_tcp: true })
+                Ok(Socket { file: File::from(socket), is_tcp: true, owned: None })
             }
         }
     }
@@ -37,8 +48,17 @@ impl Socket {
     pub fn connected(&self) -> io::Result<()> {
         match getsockopt(&self.file, sockopt::SocketError)? {
             0 if self.is_own_echo()? => Err(Errno::ECONNREFUSED.into()),
-            0 => Ok(()),
+            0 => self.is_the_machines(),
             errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
+    /// A socket is its maker's. In a folder for all, as /tmp is, others can make one first but not replace one.
+    fn is_the_machines(&self) -> io::Result<()> {
+        let Some(path) = &self.owned else { return Ok(()) };
+        match fs::symlink_metadata(path)?.uid() {
+            uid if uid == 0 || uid == Uid::effective().as_raw() => Ok(()),
+            uid => Err(io::Error::new(io::ErrorKind::PermissionDenied, Impostor(uid))),
         }
     }
 
@@ -64,6 +84,9 @@ fn begin(family: AddressFamily, address: &dyn SockaddrLike) -> io::Result<OwnedF
 
 /// Whether trying again is of no use.
 pub fn is_hopeless(error: &io::Error) -> bool {
+    if error.get_ref().is_some_and(|inner| inner.is::<Impostor>()) {
+        return true;
+    }
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EACCES | Errno::EPERM | Errno::ENAMETOOLONG | Errno::ELOOP | Errno::EINVAL))
 }
@@ -116,6 +139,25 @@ mod tests {
         // The tries that find no room fail at once.
         let tries: Vec<_> = (0..20).map_while(|_| Socket::connect(&Endpoint::Unix(path.clone())).ok()).collect();
         assert!(!tries.is_empty());
+    }
+
+    #[test]
+    fn a_console_that_somebody_else_has_made_is_not_the_machines() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("console");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let own = Socket::connect(&Endpoint::OfMachine(path.clone())).unwrap();
+        own.connected().unwrap();
+        if !Uid::effective().is_root() {
+            eprintln!("NOT TESTED: only root can give a socket to somebody else");
+            return;
+        }
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+        let theirs = Socket::connect(&Endpoint::OfMachine(path.clone())).unwrap();
+        let error = theirs.connected().unwrap_err();
+        assert!(is_hopeless(&error) && error.to_string().contains("12345"), "{error}");
+        // Whoever names a path by hand has seen it.
+        Socket::connect(&Endpoint::Unix(path)).unwrap().connected().unwrap();
     }
 
     #[test]

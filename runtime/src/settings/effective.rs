@@ -15,6 +15,7 @@ use super::{
     HookCodes, HookSettings, Kind, PerState, RateLimit, RestartOnce, RestartOverride, Settings, StartWait, StopMethod,
     UnknownLimit, ZfsSettings,
 };
+use crate::environment::VIRTUALBOX;
 use crate::smf::svcprop::{Properties, Property};
 
 /// All that is in force for an instance, and how it came about.
@@ -93,7 +94,9 @@ pub fn effective(instance_name: &str, composed: &Properties, own: &Properties) -
     let user = user(composed, &mut warnings);
     let smf_start_timeout = smf_timeout(composed, "start/timeout_seconds", &mut warnings);
     let smf_stop_timeout = smf_timeout(composed, "stop/timeout_seconds", &mut warnings);
-    let settings = Settings { user, kind, smf_start_timeout, smf_stop_timeout, ..values.settings(instance_name) };
+    let environment = environment(composed);
+    let settings =
+        Settings { user, environment, kind, smf_start_timeout, smf_stop_timeout, ..values.settings(instance_name) };
     Effective { settings, warnings, origins }
 }
 
@@ -154,6 +157,15 @@ fn user(composed: &Properties, warnings: &mut Vec<Warning>) -> Option<String> {
         }
     }
     None
+}
+
+/// The variables for VirtualBox in the environment that SMF gives the start method: its own context's, or the
+/// instance's.
+fn environment(composed: &Properties) -> Vec<(String, String)> {
+    let of = |group: &str| composed.get(&format!("{group}/environment")).map(|p| p.values.as_slice());
+    let said = of("start").filter(|values| !values.is_empty()).or_else(|| of("method_context")).unwrap_or_default();
+    let pairs = said.iter().filter_map(|line| line.split_once('='));
+    pairs.filter(|(name, _)| name.starts_with(VIRTUALBOX)).map(|(n, v)| (n.to_string(), v.to_string())).collect()
 }
 
 /// A limit of SMF's: none where it is absent, 0 or -1 (which SMF, storing a count, prints as its largest number).
@@ -308,6 +320,7 @@ impl Values {
         Settings {
             vm: self.text("name").unwrap_or_else(|| instance_name.to_string()),
             user: None,
+            environment: Vec::new(),
             kind: Kind::Headless,
             smf_start_timeout: None,
             smf_stop_timeout: None,

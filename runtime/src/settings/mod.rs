@@ -164,6 +164,8 @@ pub struct Settings {
     /// `start/user`, else `method_context/user`: the user the VM belongs to, where SMF names one and heeds it. May be a
     /// number, as SMF takes that too.
     pub user: Option<String>,
+    /// What `start/environment`, else `method_context/environment`, says to VirtualBox: `VBOX_*` and their values.
+    pub environment: Vec<(String, String)>,
     pub kind: Kind,
     pub stop_method: StopMethod,
     /// `None` = for ever.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::finding::Level;
 use crate::package_view::diff::{Change, Subject, What, changes};
 use crate::package_view::{self, View};
-use crate::shown::escaped;
+use crate::shown::{self, escaped};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -35,7 +35,7 @@ struct Pair {
 pub fn run(args: &Args) -> Result<()> {
     let pairs = pairs(&packages(&args.old)?, &packages(&args.new)?);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&pairs)?);
+        println!("{}", shown::json(&pairs)?);
     } else {
         pairs.iter().for_each(|pair| print!("{}", text(pair)));
     }

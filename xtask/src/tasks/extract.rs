@@ -24,7 +24,7 @@ use crate::finding::Level;
 use crate::ips::fmri::quote;
 use crate::package_view::container::{self, Sink};
 use crate::package_view::{self, Entry, Kind, View};
-use crate::shown::escaped;
+use crate::shown::{self, escaped};
 use crate::tasks::verify::counted;
 
 /// The longest path written below the folder.
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<()> {
     let limit = args.limit.saturating_mul(1024 * 1024);
     let unpacked = extract(&args.file, &args.to, args.links, limit)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&unpacked)?);
+        println!("{}", shown::json(&unpacked)?);
         return Ok(());
     }
     for package in &unpacked {

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::shown;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
@@ -77,7 +78,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         }
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&runs)?);
+        println!("{}", shown::json(&runs)?);
     }
     if !failed.is_empty() {
         bail!("{}: failed; fuzz/artifacts has the inputs, cargo fuzz tmin makes them small", failed.join(", "));

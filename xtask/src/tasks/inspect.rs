@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::finding::Level;
 use crate::package_view::{self, Entry, OwnFile, View};
-use crate::shown::escaped;
+use crate::shown::{self, escaped};
 use crate::tasks::verify::counted;
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub fn run(args: &Args) -> Result<()> {
     let file = escaped(&args.file.to_string_lossy());
     let read = package_view::read(&args.file).with_context(|| format!("cannot read {file}"))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&read)?);
+        println!("{}", shown::json(&read)?);
     } else {
         for view in &read.packages {
             println!("{}", Shown(view));

@@ -10,7 +10,7 @@ use crate::finding::Level;
 use crate::lint::allow::{self, AllowList};
 use crate::lint::{Breach, check};
 use crate::package_view;
-use crate::shown::escaped;
+use crate::shown::{self, escaped};
 use crate::tasks::verify::counted;
 
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         outcome.unused.clear();
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
+        println!("{}", shown::json(&outcome)?);
     } else {
         print!("{}", text(&outcome));
     }

@@ -54,6 +54,7 @@ fn built_in_values_hold_where_nobody_says_anything() {
     let expected = Settings {
         vm: "vm1".into(),
         user: None,
+        environment: Vec::new(),
         kind: Kind::Headless,
         stop_method: StopMethod::SaveState,
         stop_timeout: None,
@@ -440,4 +441,14 @@ fn a_plain_vm_needs_no_second_reading() {
     ] {
         assert!(needs_own(&properties(&[&service[..], &[(key, value)]].concat())), "{key}");
     }
+}
+
+#[test]
+fn of_the_methods_environment_only_what_is_for_virtualbox_is_taken_and_the_start_methods_own_goes_first() {
+    let home = |value: &str| vec![("VBOX_USER_HOME".to_string(), value.to_string())];
+    let instance = [("method_context/environment", "VBOX_USER_HOME=/a")];
+    assert_eq!(settings(&NONE, &instance).environment, home("/a"));
+    let both = [("method_context/environment", "VBOX_USER_HOME=/a"), ("start/environment", "VBOX_USER_HOME=/b=c")];
+    assert_eq!(settings(&NONE, &both).environment, home("/b=c"));
+    assert_eq!(settings(&NONE, &[("method_context/environment", "LD_PRELOAD=/x")]).environment, []);
 }

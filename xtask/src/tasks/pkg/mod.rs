@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::contents::{self, Contents};
 use crate::payload::{self, Program, StdChoice};
+use crate::shown;
 use crate::tasks::reproduce;
 use crate::time;
 
@@ -236,7 +237,7 @@ fn tell(json: bool, out: &Path, made: &[Made], record: &Record) -> Result<()> {
     }
     eprint!("{table}\nthe executable inside: {}\n", record.standing());
     if json {
-        println!("{}", serde_json::to_string_pretty(record)?);
+        println!("{}", shown::json(record)?);
     } else {
         for m in made {
             println!("{}", out.join(&m.file).display());

@@ -23,6 +23,7 @@ use crate::finding::Level;
 use crate::linked::Components;
 use crate::lint::allow::{self, AllowList};
 use crate::package_view;
+use crate::shown;
 use crate::signature;
 use crate::tasks::pkg::{self, Format, Made, Record, Toolchain};
 use crate::tasks::{lint, notices, sign};
@@ -192,7 +193,7 @@ fn write(folder: &Path, name: &str, text: &str, what: &str) -> Result<Made> {
 
 fn tell(args: &Args, release: Release) -> Result<()> {
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&release)?);
+        println!("{}", shown::json(&release)?);
         return Ok(());
     }
     let width = release.made.iter().map(|made| made.file.len()).max().unwrap_or_default();

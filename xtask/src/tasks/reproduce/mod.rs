@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use crate::shown;
 use crate::tasks::pkg::{self, Format, Toolchain};
 use crate::time;
 use explain::{Difference, compare};
@@ -51,7 +52,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let mut outcome = against(workspace, Format::All, &args.toolchain, &here, scratch.path())?;
     outcome.kept = args.keep.then(|| scratch.keep());
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
+        println!("{}", shown::json(&outcome)?);
     } else {
         print!("{}", text(&outcome));
     }

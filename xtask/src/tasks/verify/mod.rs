@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::finding::{Finding, Level};
 use crate::package_view::{self, PackageFile, View};
-use crate::shown::escaped;
+use crate::shown::{self, escaped};
 use crate::signature;
 use signed::Signer;
 
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let verdicts: Vec<Verdict> = args.files.iter().map(|file| verdict(file, signer.as_ref())).collect();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&verdicts)?);
+        println!("{}", shown::json(&verdicts)?);
     } else {
         verdicts.iter().for_each(|verdict| print!("{}", lines(verdict)));
     }
