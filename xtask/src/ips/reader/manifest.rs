@@ -146,6 +146,10 @@ fn action(text: &str, line: usize) -> Result<ReadAction, Refusal> {
             _ => action.attributes.push((key.to_owned(), value)),
         }
     }
+    // Blanks behind the hash make it no other action than none does.
+    if action.attributes.is_empty() {
+        return malformed("an action without attributes");
+    }
     name_a_bare_set(&mut action);
     Ok(action)
 }

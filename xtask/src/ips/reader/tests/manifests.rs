@@ -107,6 +107,7 @@ fn what_pkg_install_refuses_is_refused() {
         ("depend-bad-fmri", "depend type=require fmri=\"pkg:/a b\"", "depend-fmri"),
         ("conditional without predicate", "depend type=conditional fmri=pkg:/a", "attribute-missing"),
         ("legacy-no-pkg", "legacy category=c desc=d hotline=h name=n vendor=v version=REV=1", "attribute-missing"),
+        ("a hash, a blank and nothing else", "file da39a3ee ", "action-malformed"),
         ("ctrl-in-value", "set name=foo value=a\u{1}b", "action-malformed"),
         ("mediated-link-noversion", "link path=l target=t mediator=m", "mediator-version"),
         ("obsolete", "set name=pkg.obsolete value=true", "obsolete-content"),
