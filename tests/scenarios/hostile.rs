@@ -15,7 +15,6 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use nix::sys::resource::Resource;
 use nix::sys::signal::Signal;
 use simhost::Ran;
 use simhost::vbox::Spec;
@@ -24,6 +23,9 @@ use support::vm::{Scene, WEB, at_once, is_alive, kill};
 
 /// Somebody who is neither root nor known here.
 const STRANGER: u32 = 12345;
+
+/// Puts something at a path where a file is expected.
+type Plant = fn(&Path);
 
 fn root_or_say_so() -> bool {
     let is_root = nix::unistd::geteuid().is_root();
@@ -52,7 +54,7 @@ fn run_with(scene: &Scene, words: &str, more: &[(&str, &str)], touch: impl Fn(&m
 
 #[test]
 fn no_kind_of_thing_planted_for_a_run_file_is_used_or_waited_for() {
-    let plants: [(&str, fn(&Path)); 3] = [
+    let plants: [(&str, Plant); 3] = [
         ("socket", |path| drop(UnixListener::bind(path).unwrap())),
         ("folder", |path| fs::create_dir(path).unwrap()),
         ("link to nowhere", |path| symlink("/nowhere/at/all", path).unwrap()),
@@ -302,39 +304,28 @@ fn closed_standard_files_lead_no_output_into_ours() {
 
 #[test]
 fn a_callers_tiny_limits_fail_a_start_in_words_and_lose_no_vm() {
-    let limits = [
-        (Resource::RLIMIT_NOFILE, 4),
-        (Resource::RLIMIT_FSIZE, 0),
-        (Resource::RLIMIT_FSIZE, 10),
-        (Resource::RLIMIT_CORE, 0),
-    ];
-    at_once(limits, |(resource, limit)| {
+    at_once(["--nofile=4", "--fsize=0", "--fsize=10", "--core=0"], |limit| {
         let scene = Scene::new(&[]);
         scene.set_method_timeout("start", 12);
         let limited = |words: &str| {
-            let prlimit = match resource {
-                Resource::RLIMIT_NOFILE => format!("--nofile={limit}"),
-                Resource::RLIMIT_FSIZE => format!("--fsize={limit}"),
-                _ => format!("--core={limit}"),
-            };
             let mut command = Command::new("prlimit");
-            command.arg(prlimit).arg(scene.host.root().join("usr/bin/vboxsvc")).args(["--vm", "web"]);
+            command.arg(limit).arg(scene.host.root().join("usr/bin/vboxsvc")).args(["--vm", "web"]);
             command.args(words.split(' ')).env_clear().envs(scene.host.env_for_person()).current_dir("/");
             let output = command.stdin(Stdio::null()).output().unwrap();
             (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
         };
         let (code, told) = limited("start");
-        assert!(code.is_some(), "{resource:?} {limit}: killed\n{told}");
+        assert!(code.is_some(), "{limit}: killed\n{told}");
         assert!(!told.contains("panicked"), "{told}");
         if code != Some(0) {
-            assert!(told.contains(" error web: "), "{resource:?} {limit}: {told}");
+            assert!(told.contains(" error web: "), "{limit}: {told}");
         }
         // Without the limits all is as it should be.
         scene.enable();
         assert_eq!(scene.state(), "running");
         let pid = scene.live_pid();
         let (code, told) = limited("status");
-        assert!(code.is_some() && !told.contains("panicked"), "{resource:?} {limit}: {code:?} {told}");
+        assert!(code.is_some() && !told.contains("panicked"), "{limit}: {code:?} {told}");
         assert!(is_alive(pid));
         scene.disable();
         assert_eq!(scene.state(), "saved");

@@ -108,3 +108,41 @@ fn an_ordinary_user_is_refused_another_users_vm_and_told_how_it_goes() {
         ran.stderr
     );
 }
+
+#[test]
+fn whatever_the_settings_of_an_ordinary_users_vm_say_nothing_happens_as_root() {
+    let Some([ann_name, _]) = ann_and_ben() else { return };
+    let scene = Scene::new(&[]);
+    let (fmri, vbox, uuid) = instance(&scene, "ann-web", &ann_name);
+    let set = |name: &str, value: &str| {
+        let commands = format!("select {fmri}\nsetprop vm/{name} = astring: \"{value}\"\nrefresh\n");
+        scene.host.svccfg(&commands).expect_success();
+    };
+    // Root's own file, in a folder that only root can write.
+    let precious = scene.host.root().join("precious");
+    std::fs::write(&precious, "1 1 0\n").unwrap();
+    for name in [
+        "kicker_pidfile_name",
+        "kicker_blockfile_name",
+        "kicker_nokick_file_name",
+        "kicker_restart_saved_vm_once_file_name",
+    ] {
+        set(name, precious.to_str().unwrap());
+        for command in ["start", "save", "start", "poweroff", "status"] {
+            scene.host.vboxsvc(["--svc", &fmri, command]);
+        }
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "1 1 0\n", "{name}");
+        assert_eq!(std::fs::metadata(&precious).unwrap().uid(), 0, "{name}");
+        set(name, "");
+    }
+    assert!(vbox.process(&uuid).is_none());
+
+    let hook = scene.hook("id -u >>$R/tmp/ran-as");
+    set("kicker_vmsvccheck_method", &hook);
+    scene.host.vboxsvc(["--svc", &fmri, "vmsvccheck"]).expect_success();
+    enable(&scene.host, &fmri);
+    scene.host.vboxsvc(["--svc", &fmri, "vmsvccheck"]).expect_success();
+    let ran_as = std::fs::read_to_string(scene.host.root().join("tmp/ran-as")).unwrap();
+    let ann = uid(&ann_name).to_string();
+    assert!(ran_as.lines().count() == 2 && ran_as.lines().all(|uid| uid == ann), "{ran_as}");
+}

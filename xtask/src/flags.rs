@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    check, ci, diff, docs, extract, fuzz, inspect, lint, load, manifest, notices, pkg, release, reproduce, sign, test,
-    trial, verify,
+    check, ci, deny, diff, docs, extract, fuzz, inspect, lint, load, manifest, notices, pkg, release, reproduce, sign,
+    test, trial, verify,
 };
 
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ pub enum Command {
     Check(check::Args),
     /// Run the tests, tier by tier
     Test(test::Args),
+    /// Hold what the project depends on against deny.toml
+    Deny(deny::Args),
     /// Run every fuzz target for a while, and make the page that tells about it
     Fuzz(fuzz::Args),
     /// Make packages to try installations with: ours of any version, look-alikes of older ones, a stub of VirtualBox

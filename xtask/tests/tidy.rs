@@ -74,17 +74,51 @@ fn nothing_names_a_registry_or_a_path_of_somebodys_machine() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// What starts an illumos program is compiled apart from any crate: its few lines stand where no library does yet.
 #[test]
 fn unsafe_code_is_nowhere_but_in_what_starts_an_illumos_program() {
-    let marks = ["unsafe {", "unsafe fn", "unsafe extern"];
     let allowed = ["xtask/src/payload/crt1.rs", "xtask/src/payload/start_test.rs"];
+    let is_unsafe = |line: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        ["unsafe {", "unsafe fn", "unsafe extern", "unsafe impl", "unsafe trait", "unsafe(", "unsafe_code"]
+            .iter()
+            .any(|mark| code.contains(mark))
+    };
     let found: Vec<PathBuf> = rust()
         .filter(|(path, text)| {
-            !allowed.iter().any(|a| path == Path::new(a))
-                && !path.ends_with("tidy.rs")
-                && marks.iter().any(|m| text.contains(m))
+            !allowed.iter().any(|a| path == Path::new(a)) && !path.ends_with("tidy.rs") && text.lines().any(is_unsafe)
         })
         .map(|(path, _)| path)
         .collect();
     assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn the_compiler_forbids_unsafe_code_in_every_crate() {
+    let manifests: Vec<(PathBuf, String)> =
+        written().into_iter().filter(|(path, _)| path.ends_with("Cargo.toml")).collect();
+    let root = manifests.iter().find(|(path, _)| path == Path::new("Cargo.toml")).unwrap();
+    assert!(root.1.contains("unsafe_code = \"forbid\""));
+    let lax: Vec<&PathBuf> = manifests
+        .iter()
+        // The fuzzer's own workspace holds no code but the calls of the checks.
+        .filter(|(path, _)| path != Path::new("Cargo.toml") && path != Path::new("fuzz/Cargo.toml"))
+        .filter(|(_, text)| !text.contains("[lints]\nworkspace = true"))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(lax.is_empty(), "without the workspace's lints: {lax:?}");
+}
+
+#[test]
+fn every_test_that_a_promise_of_security_names_exists() {
+    let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let sources: Vec<String> = rust().map(|(_, text)| text).collect();
+    let missing: Vec<&&str> =
+        named.iter().filter(|n| !sources.iter().any(|s| s.contains(&format!("fn {n}(")))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

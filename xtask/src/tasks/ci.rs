@@ -39,6 +39,8 @@ fn checks(args: &Args) -> Vec<Check> {
     real.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
     let mut pkg = check("packages, built and read back", &["cargo", "xtask", "pkg", "--std", std]);
     pkg.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
+    let mut deny = check("dependencies, by deny.toml", &["cargo", "xtask", "deny", "--may-skip"]);
+    deny.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
     let mut checks = vec![
         check("format", &["cargo", "fmt", "--all", "--check"]),
         check("clippy", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
@@ -48,6 +50,7 @@ fn checks(args: &Args) -> Vec<Check> {
         check("the page of what is tested where", &["cargo", "xtask", "docs", "--check"]),
         check("manifests", &["cargo", "xtask", "manifest"]),
         check("third-party notices", &["cargo", "xtask", "notices", "--check"]),
+        deny,
     ];
     if let Some(dtd) = &args.dtd {
         let mut validation = check("manifests against the DTD", &["xmllint", "--noout", "--dtdvalid"]);

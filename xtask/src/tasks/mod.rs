@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod ci;
+pub mod deny;
 pub mod diff;
 pub mod docs;
 pub mod extract;
@@ -39,6 +40,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Notices(args) => notices::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
+        Command::Deny(args) => deny::run(args, workspace),
         Command::Fuzz(args) => fuzz::run(args, workspace),
         Command::Trial(args) => trial::run(args, workspace),
         Command::Load(args) => load::run(args, workspace),
