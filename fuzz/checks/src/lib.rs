@@ -43,6 +43,7 @@ pub const CHECKS: &[Check] = &[
     ("p5p_index", ips::index),
     ("ips_manifest", ips::manifest),
     ("ips_fmri", ips::fmri),
+    ("signature", project::signature),
     ("smf_manifest", project::smf_manifest),
     ("contents", project::contents),
     ("lint_allow", project::lint_allow),

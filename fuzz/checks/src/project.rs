@@ -1,12 +1,30 @@
 //! Files of a project that is packaged: SMF manifests, the description of the package, the list of what lint allows,
-//! and the executable.
+//! the executable, and signatures of what is released.
 
+use ssh_key::{LineEnding, SshSig};
 use xtask::lint::allow::AllowList;
 use xtask::payload::elf::inspect;
 use xtask::payload::imports::Imports;
-use xtask::{contents, smf};
+use xtask::{contents, signature, smf};
 
 use crate::{shows_only, text};
+
+/// A list of checksums names files beside it and reads back as itself; a signature that is none is refused in words.
+pub fn signature(data: &[u8]) {
+    if let Some(sums) = signature::parse(data) {
+        for sum in &sums {
+            assert!(!sum.file.contains('/') && !matches!(sum.file.as_str(), "" | "." | ".."));
+            assert_eq!(sum.sha256.len(), 64);
+            assert!(!sum.file.contains(char::is_control));
+        }
+        let written: String = sums.iter().map(|sum| format!("{}  {}\n", sum.sha256, sum.file)).collect();
+        assert_eq!(signature::parse(written.as_bytes()), Some(sums));
+    }
+    if let Some(Ok(read)) = text(data).map(SshSig::from_pem) {
+        let written = read.to_pem(LineEnding::LF).unwrap_or_default();
+        assert_eq!(SshSig::from_pem(written).ok().as_ref(), Some(&read));
+    }
+}
 
 pub fn smf_manifest(data: &[u8]) {
     for finding in text(data).map(smf::check::check).into_iter().flatten() {
