@@ -10,6 +10,7 @@ pub mod ips;
 pub mod load;
 pub mod rbac;
 pub mod smf;
+pub mod svr4;
 mod system;
 pub mod vbox;
 pub mod zfs;

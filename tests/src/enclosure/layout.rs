@@ -12,7 +12,7 @@ use super::utilities::{self, LINUX_PATH};
 use crate::invocation;
 use crate::smf::builtin;
 use crate::smf::repository::Store;
-use crate::zones;
+use crate::{svr4, zones};
 
 /// Folders and their modes, each after those it is in.
 const FOLDERS: &[(&str, u32)] = &[
@@ -34,10 +34,14 @@ const FOLDERS: &[(&str, u32)] = &[
     ("usr/bin", 0o755),
     ("usr/lib", 0o755),
     ("usr/sbin", 0o755),
+    ("usr/sadm/install/scripts", 0o755),
     ("usr/share", 0o755),
     ("var/adm", 0o755),
     ("var/pkg", 0o755),
     ("var/run", 0o755),
+    ("var/sadm/install/admin", 0o755),
+    ("var/sadm/pkg", 0o755),
+    ("var/spool/pkg", 0o1777),
     ("var/svc/log", 0o755),
     ("var/svc/manifest/site", 0o755),
     ("var/tmp", 0o1777),
@@ -111,7 +115,7 @@ pub fn furnish(root: &Path, zone: &str, simhost: &Path) -> io::Result<()> {
     for (path, target) in LINKS {
         link(&root.join(path), Path::new(target))?;
     }
-    for (path, text, mode) in FILES {
+    for (path, text, mode) in FILES.iter().chain(svr4::FILES) {
         let path = root.join(path);
         if !path.exists() {
             fs::write(&path, text)?;

@@ -4,7 +4,7 @@
 
 pub mod builtin;
 pub mod fmri;
-mod getopt;
+pub(crate) mod getopt;
 mod manifest_import;
 pub mod model;
 mod quote;
