@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flate2::{Compression, GzBuilder};
-use sha1::{Digest, Sha1};
-use sha2::{Sha256, Sha512_256};
+use simhost::ips::Algorithm;
 use simhost::{Ran, simhost_exe};
 use tar::{Builder, EntryType, Header};
 
@@ -74,20 +73,16 @@ pub enum Format {
     Private,
 }
 
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 pub fn sha1(bytes: &[u8]) -> String {
-    hex(&Sha1::digest(bytes))
+    Algorithm::Sha1.sum(&mut &*bytes).unwrap()
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    Algorithm::Sha256.sum(&mut &*bytes).unwrap()
 }
 
 pub fn sha512t(bytes: &[u8]) -> String {
-    hex(&Sha512_256::digest(bytes))
+    Algorithm::Sha512t.sum(&mut &*bytes).unwrap()
 }
 
 pub fn gzip_as(content: &[u8], name: Option<&str>, level: u32) -> Vec<u8> {

@@ -2,9 +2,10 @@
 //! publishers. It is not pkg.
 //!
 //! What it accepts, refuses and says was written after trials of three builds of the real one; what has to do with SMF
-//! follows pkg's published source. `README.md` tells what is not simulated. The parts: [`archive`] and [`judge`] (what is
-//! in an archive and what is wrong with it), [`solve`] and [`plan`] (which packages, and what that means for each file),
-//! [`preserve`] (edited files), [`actuators`] (SMF), [`execute`] (the work), [`image`] (what is known of a root).
+//! follows pkg's published source. `README.md` tells what is not simulated. The
+//! parts: `archive` and `judge` (what is in an archive and what is wrong with it), `solve` and `plan` (which packages, and
+//! what that means for each file), `preserve` (edited files), `actuators` (SMF), `execute` (the work), `image` (what is
+//! known of a root).
 
 mod actuators;
 mod archive;
@@ -30,7 +31,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use image::Image;
+pub use digest::Algorithm;
 
 pub const NAMES: &[&str] = &["pkg"];
 
