@@ -20,9 +20,9 @@ pub fn list(rows: &[Row<'_>], with_head: bool, verbose: bool) -> String {
     }
     for Row { package, is_installed } in rows {
         let state = if *is_installed { 'i' } else { '-' };
-        let state_of_name = if package.is_marked("pkg.obsolete") { 'o' } else { '-' };
+        let obsolete = if package.is_marked("pkg.obsolete") { 'o' } else { '-' };
         let name = if verbose { package.shown() } else { format!("{} ({})", package.name, package.publisher) };
-        line(&name, &package.shown_version(), &format!("{state}-{state_of_name}"));
+        line(&name, &package.shown_version(), &format!("{state}-{obsolete}"));
     }
     text
 }
