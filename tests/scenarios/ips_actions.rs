@@ -141,3 +141,71 @@ fn options_after_the_first_package_are_taken_for_packages() {
     let ran = rig.pkg(&["install", NAME, "-g", &archive]);
     assert!(ran.code == 1 && rig.installed().is_empty(), "{}", ran.stderr);
 }
+
+fn sample() -> Sample {
+    Sample::new(NAME, "0.20.0,5.11:20260101T000000Z")
+}
+
+#[test]
+fn a_directory_of_the_system_is_delivered_as_the_system_has_it_or_not_at_all() {
+    for (group, code) in [("bin", 0), ("sys", 1)] {
+        let line = format!("dir group={group} mode=0755 owner=root path=usr/share");
+        let ran = Rig::new().install(&archive_of(&[sample().line(&line)]), NAME);
+        assert_eq!(ran.code, code, "{group}: {}", ran.stderr);
+        let words = "attempts to install multiple actions for dir 'usr/share' with conflicting attributes";
+        assert_eq!(ran.stderr.contains(words), code == 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_licence_that_must_be_accepted_is_asked_for_and_kept() {
+    let mut licensed = sample().line(&format!("license {} license=CDDL must-accept=true", payload(b"may\n")));
+    licensed.contents.push(b"may\n".to_vec());
+    let rig = Rig::new();
+    let archive = rig.archive("licensed", &archive_of(&[licensed]));
+    assert_eq!(rig.pkg(&["install", "-g", &archive, NAME]).code, 6);
+    rig.pkg(&["install", "--accept", "-g", &archive, NAME]).expect_success();
+    let kept = rig.at("var/pkg/license/service%2Fvboxsvc/license.CDDL");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "may\n");
+    rig.pkg(&["uninstall", NAME]).expect_success();
+    assert!(!kept.exists());
+}
+
+#[test]
+fn a_legacy_action_tells_the_svr4_tools_of_the_package_and_takes_that_back() {
+    let rig = Rig::new();
+    let line = "legacy pkg=SUNWx version=1,REV=2026 desc=\"a b\"";
+    rig.install(&archive_of(&[sample().line(line)]), NAME).expect_success();
+    let told = std::fs::read_to_string(rig.at("var/sadm/pkg/SUNWx/pkginfo")).unwrap();
+    for wanted in ["PKG=SUNWx\n", "VERSION=1,REV=2026\n", "DESC=a b\n", "ARCH=i386\n", "BASEDIR=/\n"] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    rig.pkg(&["uninstall", NAME]).expect_success();
+    assert!(!rig.at("var/sadm/pkg/SUNWx").exists());
+}
+
+#[test]
+fn what_another_package_needs_is_not_removed_alone() {
+    let rig = Rig::new();
+    let base = Sample::new("base", "1.0,5.11");
+    rig.install(&archive_of(&[base, sample().line("depend type=require fmri=pkg:/base")]), NAME).expect_success();
+    let refused = rig.pkg(&["uninstall", "base"]);
+    assert!(refused.code == 1 && refused.stderr.contains("service/vboxsvc@0.20.0"), "{}", refused.stderr);
+    assert_eq!(rig.installed(), ["base", NAME]);
+    rig.pkg(&["uninstall", "base", NAME]).expect_success();
+    assert_eq!(rig.pkg(&["list"]).code, 1);
+    assert_eq!(rig.pkg(&["fix"]).code, 4);
+}
+
+#[test]
+fn a_dry_run_tells_and_does_nothing() {
+    let rig = Rig::new();
+    let archive = rig.archive("given", &archive_of(&[sample().file("opt/x", "x", "restart_fmri=svc:/a:b")]));
+    let told = rig.pkg(&["install", "-n", "-v", "-g", &archive, NAME]).expect_success().stdout;
+    for words in
+        ["Packages to install:   1", "Services to change:   1", "restart_fmri:\n    svc:/a:b", "None -> 0.20.0"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(rig.installed().is_empty() && !rig.at("opt/x").exists());
+}

@@ -82,9 +82,7 @@ impl<'a> Operation<'a> {
                 asked.extend((!candidates.is_empty()).then_some(candidates));
             }
         }
-        // An update goes up, unless a version is asked for.
-        let nothing = "No updates available for this image.";
-        self.change_to(&asked, &available, nothing)
+        self.change_to(&asked, &available, "No updates available for this image.")
     }
 
     fn change_to(&mut self, asked: &[Vec<Package>], available: &[Package], nothing: &str) -> Result<String, Refused> {
@@ -206,6 +204,7 @@ impl<'a> Operation<'a> {
                 )));
             }
             found.retain(|p| p.publisher == old.publisher);
+            // It goes up, unless a version is asked for.
             if !pattern.has_version() {
                 found.retain(|p| p.order() >= old.order());
                 if found.iter().all(|p| p.order() == old.order()) {
