@@ -21,6 +21,14 @@ impl Content {
         })
     }
 
+    /// How many bytes it has as far as can be told without reading them.
+    pub fn size_at_first_sight(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::File(path) => path.metadata().ok().map(|about| about.len()),
+        }
+    }
+
     /// The name to show in a message.
     pub fn describe(&self) -> String {
         match self {

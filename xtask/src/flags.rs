@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    check, ci, deny, diff, docs, extract, fuzz, inspect, lint, load, manifest, notices, pkg, release, reproduce, sign,
-    test, trial, verify,
+    bench, check, ci, deny, diff, docs, extract, fuzz, inspect, lint, load, manifest, notices, pkg, release, reproduce,
+    sign, test, trial, verify,
 };
 
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ pub enum Command {
     Trial(trial::Args),
     /// Let anything happen to many simulated VMs for a long time, with a model beside them
     Load(load::Args),
+    /// Measure everything that there is a goal for, on a simulated host and with packages
+    Bench(bench::Args),
     /// Make the page of what is tested where
     Docs(docs::Args),
     /// Run every check that CI runs

@@ -4,6 +4,7 @@
 //! `pkg/`; `smf`, `manual` and `completion` make files of it from the table of settings and the command line; `trial` makes
 //! packages that are only for trying; `tasks` puts them together, one file a command.
 
+pub mod bench;
 mod bounded;
 pub mod completion;
 pub mod content;

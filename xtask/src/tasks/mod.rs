@@ -1,5 +1,6 @@
 //! The commands of `cargo xtask`, one file each: they put the library together and tell what they did.
 
+pub mod bench;
 pub mod check;
 pub mod ci;
 pub mod deny;
@@ -44,6 +45,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Fuzz(args) => fuzz::run(args, workspace),
         Command::Trial(args) => trial::run(args, workspace),
         Command::Load(args) => load::run(args, workspace),
+        Command::Bench(args) => bench::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }

@@ -19,7 +19,8 @@ pub(super) type Look<'a> = &'a mut dyn FnMut(&mut dyn Read) -> io::Result<()>;
 /// The hashes pkg knows, in hexadecimal, and the length of what was read.
 struct Sums {
     sha1: String,
-    sha256: String,
+    /// Only if the action states one: the most expensive of the three.
+    sha256: Option<String>,
     sha512t: String,
     length: u64,
 }
@@ -35,8 +36,9 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> io::Result<()> {
     source.seek(SeekFrom::Start(member.data_at))?;
-    let compressed = Summing::new(Read::take(source, member.size));
-    let mut content = Summing::new(MultiGzDecoder::new(BufReader::new(compressed)));
+    let sha256 = states_sha256(action);
+    let compressed = Summing::new(Read::take(source, member.size), sha256);
+    let mut content = Summing::new(MultiGzDecoder::new(BufReader::new(compressed)), sha256);
     let mut looked = look(&mut content);
     if looked.is_ok() {
         looked = io::copy(&mut content, &mut io::sink()).map(drop);
@@ -53,6 +55,11 @@ pub(super) fn check(
     sizes(action, &content, &gzip, place, findings);
     hashes(action, &content, &gzip, place, findings);
     Ok(())
+}
+
+fn states_sha256(action: &ReadAction) -> bool {
+    let stated = |value: &str| value.split(':').nth(1) == Some("sha256");
+    action.values(CONTENT_HASH).any(stated) || action.hash.as_ref().is_some_and(|hash| hash.len() == 64)
 }
 
 fn sizes(action: &ReadAction, content: &Sums, gzip: &Sums, place: &str, findings: &mut Findings) {
@@ -79,12 +86,13 @@ fn hashes(action: &ReadAction, content: &Sums, gzip: &Sums, place: &str, finding
             _ => continue,
         };
         let actual = match algorithm {
-            Some("sha256") => &sums.sha256,
-            Some("sha512t_256") => &sums.sha512t,
-            _ => {
-                findings.warning("payload-algorithm", place, format!("{value:?} is of an unknown algorithm"));
-                continue;
-            }
+            Some("sha256") => sums.sha256.as_ref(),
+            Some("sha512t_256") => Some(&sums.sha512t),
+            _ => None,
+        };
+        let Some(actual) = actual else {
+            findings.warning("payload-algorithm", place, format!("{value:?} is of an unknown algorithm"));
+            continue;
         };
         verified = true;
         if stated != actual {
@@ -103,7 +111,7 @@ fn hashes(action: &ReadAction, content: &Sums, gzip: &Sums, place: &str, finding
         older("payload-chash", format!("{CHASH} {stated} does not match, it is {}", gzip.sha1));
     }
     let name = action.hash.as_deref().unwrap_or_default();
-    if name != content.sha1 && !(verified && (name == content.sha256 || name == content.sha512t)) {
+    if name != content.sha1 && !(verified && (Some(name) == content.sha256.as_deref() || name == content.sha512t)) {
         older("payload-hash", format!("the hash {name} does not match the content, it is {}", content.sha1));
     }
 }
@@ -112,22 +120,23 @@ fn hashes(action: &ReadAction, content: &Sums, gzip: &Sums, place: &str, finding
 struct Summing<R> {
     inner: R,
     sha1: Sha1,
-    sha256: Sha256,
+    sha256: Option<Sha256>,
     sha512t: Sha512_256,
     length: u64,
     failed: Option<String>,
 }
 
 impl<R> Summing<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, sha1: Sha1::new(), sha256: Sha256::new(), sha512t: Sha512_256::new(), length: 0, failed: None }
+    fn new(inner: R, sha256: bool) -> Self {
+        let sha256 = sha256.then(Sha256::new);
+        Self { inner, sha1: Sha1::new(), sha256, sha512t: Sha512_256::new(), length: 0, failed: None }
     }
 
     fn finish(self) -> (Sums, R) {
         let text = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let sums = Sums {
             sha1: text(&self.sha1.finalize()),
-            sha256: text(&self.sha256.finalize()),
+            sha256: self.sha256.map(|sha256| text(&sha256.finalize())),
             sha512t: text(&self.sha512t.finalize()),
             length: self.length,
         };
@@ -144,7 +153,9 @@ impl<R: Read> Read for Summing<R> {
         })?;
         let read = buffer.get(..length).unwrap_or_default();
         self.sha1.update(read);
-        self.sha256.update(read);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(read);
+        }
         self.sha512t.update(read);
         self.length += length as u64;
         Ok(length)

@@ -80,6 +80,9 @@ type Tree<'a> = BTreeMap<String, (u32, Source<'a>)>;
 /// Reads every file once; gives the map of what was measured and the members to copy.
 fn measure<'a>(name: &str, package: &'a Package, pkginfo: &str) -> Result<(PkgMap, Tree<'a>), Svr4Error> {
     let read = |member: &str, content: &Content| {
+        // Gigabytes that do not fit need not be read to know it.
+        let fits = content.size_at_first_sight().map_or(Ok(()), |size| cpio::check(member, package.mtime, size));
+        fits.map_err(|source| Svr4Error::Archive { package: name.to_owned(), source })?;
         content.measure().map_err(|source| content_error(name, member, content, source))
     };
     let facts = |measured: Measure| Facts { size: measured.size, cksum: measured.cksum, mtime: package.mtime };
