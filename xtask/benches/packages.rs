@@ -197,12 +197,12 @@ fn large(folder: &Path) -> Vec<Measured> {
 
 /// The archive from its largest member on, which is gzip data.
 fn payload_of(archive: &mut File) -> impl Read + '_ {
-    let mut tar = tar::Archive::new(&mut *archive);
-    let largest =
-        tar.entries_with_seek().unwrap().map(|entry| entry.unwrap()).max_by_key(|entry| entry.size()).unwrap();
-    let (at, size) = (largest.raw_file_position(), largest.size());
-    drop(largest);
-    drop(tar);
+    let (at, size) = {
+        let mut tar = tar::Archive::new(&mut *archive);
+        let entries = tar.entries_with_seek().unwrap().map(|entry| entry.unwrap());
+        let largest = entries.max_by_key(|entry| entry.size()).unwrap();
+        (largest.raw_file_position(), largest.size())
+    };
     io::Seek::seek(archive, io::SeekFrom::Start(at)).unwrap();
     archive.take(size)
 }
