@@ -127,9 +127,13 @@ impl Job<'_> {
         if !script.is_file() || self.order.database_only {
             return Ok(());
         }
+        // Where the package goes is decided later.
+        let own = self.parameters.clone();
         self.set_paths(self.parameters.get("BASEDIR").unwrap_or("/").to_string().as_str());
         println!("## Executing checkinstall script.");
-        match run(&script, &[], &self.environment(), "", false) {
+        let status = run(&script, &[], &self.environment(), "", false);
+        self.parameters = own;
+        match status {
             3 => {
                 eprintln!("\ncheckinstall script suspends");
                 Err(ADMINISTRATION)

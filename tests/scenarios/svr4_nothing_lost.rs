@@ -1,0 +1,203 @@
+//! Our real SVR4 package on the simulated pkgadd: whatever happens to it, nothing that an administrator made is lost, and
+//! either the old or the new package stands. The executable in it starts the runtime that was built for Linux.
+
+// Test code, which may unwrap.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+mod svr4_support;
+
+use std::fs;
+
+use simhost::Host;
+use simhost::vbox::Control;
+use support::eventually;
+use svr4_support::trial::{add_virtualbox, made, pkgadd};
+use svr4_support::{exists, host, prepared, read, rm, standing};
+
+const PACKAGE: &str = "COSvboxsvc";
+const MANIFEST: &str = "/var/svc/manifest/site/vbox-svc.xml";
+const WEB: &str = "svc:/site/xvm/vbox:web";
+
+/// An instance made by hand, with a property of its own.
+fn add_instance(host: &Host) {
+    let commands = "select site/xvm/vbox\nadd web\nselect web\naddpg vm application\nsetprop vm/nice = integer: 10\n\
+                    addpg general framework\nsetprop general/enabled = boolean: false\nrefresh\n";
+    host.run_with_input("svccfg", ["-f", "-"], commands).expect_success();
+}
+
+fn assert_instance(host: &Host) {
+    assert_eq!(host.sh(&format!("svcprop -c -p vm/nice {WEB}")).stdout, "10\n", "the instance's property is lost");
+}
+
+fn state(host: &Host) -> String {
+    host.sh(&format!("svcs -Ho state {WEB}")).stdout.trim().to_string()
+}
+
+fn vm_state(host: &Host) -> String {
+    let said = host.sh("/opt/VirtualBox/VBoxManage showvminfo web --machinereadable").stdout;
+    said.lines().find_map(|line| line.strip_prefix("VMState=")).unwrap_or_default().trim_matches('"').to_string()
+}
+
+#[test]
+fn an_overwriting_upgrade_keeps_what_was_edited_and_drops_what_is_no_longer_delivered() {
+    for old in &made().old {
+        let host = host();
+        add_virtualbox(&host);
+        pkgadd(&host, old, "").expect_success();
+        host.sh(&format!("echo '<!-- edited -->' >>{MANIFEST}; svccfg import {MANIFEST}")).expect_success();
+        add_instance(&host);
+        let added = pkgadd(&host, &made().current, "");
+        assert_eq!(added.code, 0, "{}: {}{}", old.display(), added.stdout, added.stderr);
+        assert_eq!(standing(&host, PACKAGE), "completely installed");
+        let link = fs::read_link(host.root().join("lib/svc/method/vbox.sh")).unwrap();
+        assert_eq!(link.to_str(), Some("vboxsvc"));
+        for dropped in ["/lib/svc/method/zfs-zvolrights", "/usr/share/doc/vboxsvc/README-vboxsvc.txt"] {
+            assert!(!exists(&host, dropped), "{dropped} is still on disk");
+            assert!(!read(&host, "/var/sadm/install/contents").contains(dropped), "{dropped} is still in the database");
+        }
+        assert!(read(&host, "/var/svc/vboxsvc/replaced/vbox-svc.xml").contains("<!-- edited -->"));
+        assert_instance(&host);
+        host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
+    }
+}
+
+#[test]
+fn an_upgrade_leaves_vms_running_and_instances_as_they_are() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().current, "").expect_success();
+    Control::new(host.root()).create_vm("web");
+    add_instance(&host);
+    host.sh(&format!("svcadm enable {WEB}")).expect_success();
+    eventually("the VM runs", || state(&host) == "online" && vm_state(&host) == "running");
+    pkgadd(&host, &made().next, "").expect_success();
+    assert_eq!(vm_state(&host), "running");
+    // Its refresh may still be under way.
+    eventually("the instance is online", || state(&host) == "online");
+    assert_eq!(host.sh("pkgparam COSvboxsvc VERSION").stdout, "0.21.0\n");
+    assert_instance(&host);
+}
+
+#[test]
+fn removal_saves_vms_first_and_the_next_installation_starts_them_again() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().current, "").expect_success();
+    Control::new(host.root()).create_vm("web");
+    add_instance(&host);
+    host.sh(&format!("svcadm enable {WEB}")).expect_success();
+    eventually("the VM runs", || state(&host) == "online" && vm_state(&host) == "running");
+    let removed = rm(&host, PACKAGE);
+    assert_eq!(removed.code, 0, "{}{}", removed.stdout, removed.stderr);
+    assert_eq!((standing(&host, PACKAGE).as_str(), vm_state(&host).as_str()), ("", "saved"));
+    assert_instance(&host);
+    // SMF has looked for missing manifests since, and left the instance.
+    host.sh("svcadm restart -s manifest-import; svcadm restart manifest-import");
+    pkgadd(&host, &made().current, "").expect_success();
+    assert_instance(&host);
+    eventually("the VM runs again", || state(&host) == "online" && vm_state(&host) == "running");
+}
+
+#[test]
+fn a_cut_datastream_leaves_the_old_release() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().old[1], "").expect_success();
+    let whole = fs::read(&made().current).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.pkg");
+    for (length, status) in [(300, 99), (700, 99), (whole.len() / 2, 1), (whole.len() - 512, 1)] {
+        fs::write(&cut, &whole[..length]).unwrap();
+        assert_eq!(pkgadd(&host, &cut, "").code, status, "cut after {length} bytes");
+        assert_eq!(host.sh("pkgparam COSvboxsvc VERSION").stdout, "0.19\n");
+        assert_eq!(standing(&host, PACKAGE), "completely installed");
+        host.sh(&format!("pkgchk {PACKAGE}")).expect_success();
+    }
+}
+
+#[test]
+fn a_full_disk_makes_a_partial_installation_that_the_next_one_heals() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().old[1], "").expect_success();
+    host.sh(&format!("svccfg import {MANIFEST}")).expect_success();
+    add_instance(&host);
+    fs::copy(&made().current, host.root().join("var/tmp/new.pkg")).unwrap();
+    // The mount is there for this shell only.
+    let add = "pkgadd -n -a /var/tmp/admin -d /var/tmp/new.pkg COSvboxsvc";
+    let said = host
+        .sh(&format!("mkdir -p /usr/share/man && mount -t tmpfs -o size=8k tmpfs /usr/share/man && {add}; echo rc=$?"));
+    let all = said.stdout + &said.stderr;
+    assert!(all.contains("rc=2") && all.contains("No space left on device"), "{all}");
+    assert_eq!(standing(&host, PACKAGE), "partially installed");
+    assert_instance(&host);
+    host.sh(add).expect_success();
+    assert_eq!(standing(&host, PACKAGE), "completely installed");
+    host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
+}
+
+#[test]
+fn a_killed_script_makes_a_partial_installation_that_the_next_one_heals() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().old[1], "").expect_success();
+    host.sh(&format!("svccfg import {MANIFEST}")).expect_success();
+    add_instance(&host);
+    fs::copy(&made().current, host.root().join("var/tmp/new.pkg")).unwrap();
+    // postinstall asks svccfg, and that ends the one who asked.
+    let killer = "#!/bin/sh\ncase $1 in import) kill -KILL $PPID ;; esac\n";
+    fs::write(host.root().join("var/tmp/svccfg"), killer).unwrap();
+    let add = "pkgadd -n -a /var/tmp/admin -d /var/tmp/new.pkg COSvboxsvc";
+    let swap = "mv /usr/sbin/svccfg /usr/sbin/svccfg.real && cp /var/tmp/svccfg /usr/sbin/svccfg && chmod 755 /usr/sbin/svccfg";
+    let killed = host.sh(&format!("{swap} && {add}; rc=$?; mv /usr/sbin/svccfg.real /usr/sbin/svccfg; exit $rc"));
+    assert_eq!(killed.code, 1, "{}{}", killed.stdout, killed.stderr);
+    assert!(killed.stderr.contains("postinstall script did not complete successfully"), "{}", killed.stderr);
+    assert_eq!(standing(&host, PACKAGE), "partially installed");
+    assert_instance(&host);
+    host.sh(add).expect_success();
+    assert_eq!(standing(&host, PACKAGE), "completely installed");
+    assert_instance(&host);
+}
+
+#[test]
+fn the_global_zone_and_each_local_zone_have_a_package_of_their_own() {
+    let host = prepared(Host::enclosed_with(&["i1=ipkg", "n1=native"]));
+    add_virtualbox(&host);
+    for options in ["-G", ""] {
+        pkgadd(&host, &made().current, options).expect_success();
+        for zone in ["i1", "n1"] {
+            assert_eq!(host.sh_in(zone, "pkginfo -q COSvboxsvc").code, 1, "zone {zone} has it, pkgadd {options}");
+            assert!(!exists(&host, &format!("/zones/{zone}/root/lib/svc/method/vboxsvc")), "zone {zone}");
+        }
+        rm(&host, PACKAGE).expect_success();
+    }
+    let zone = host.root().join("zones/i1/root");
+    fs::copy(&made().current, zone.join("var/tmp/new.pkg")).unwrap();
+    fs::copy(host.root().join("var/tmp/admin"), zone.join("var/tmp/admin")).unwrap();
+    let added = host.sh_in("i1", "pkgadd -n -a /var/tmp/admin -d /var/tmp/new.pkg COSvboxsvc; pkgchk -n COSvboxsvc");
+    assert_eq!(added.code, 0, "{}{}", added.stdout, added.stderr);
+    assert_eq!(host.sh_in("i1", "svcs -Ho state svc:/site/xvm/vbox:VM_NAME").stdout.trim(), "disabled");
+    assert_eq!(host.sh("pkginfo -q COSvboxsvc").code, 1, "the global zone has the zone's package");
+}
+
+#[test]
+fn another_root_is_installed_to_without_touching_smf() {
+    let host = host();
+    host.sh("mkdir -p /mnt/var/sadm/install /mnt/etc/security /mnt/usr/bin /mnt/lib/svc/method").expect_success();
+    host.sh("mkdir -p /mnt/opt/VirtualBox /mnt/var/sadm/pkg/SUNWvbox; : >/mnt/opt/VirtualBox/VBoxManage")
+        .expect_success();
+    pkgadd(&host, &made().old[1], "-R /mnt").expect_success();
+    let before = host.sh("svcs -aHo fmri").stdout;
+    let log = read(&host, "/var/svc/log/system-manifest-import:default.log");
+    let added = pkgadd(&host, &made().current, "-R /mnt");
+    assert_eq!(added.code, 0, "{}{}", added.stdout, added.stderr);
+    assert_eq!(host.sh("svcs -aHo fmri").stdout, before);
+    assert_eq!(read(&host, "/var/svc/log/system-manifest-import:default.log"), log, "manifest-import ran");
+    host.sh("pkgchk -n -R /mnt COSvboxsvc").expect_success();
+    assert!(!exists(&host, "/mnt/lib/svc/method/zfs-zvolrights"));
+    assert!(!exists(&host, "/lib/svc/method/vboxsvc") && !exists(&host, "/var/sadm/pkg/COSvboxsvc"));
+    host.sh("pkgrm -n -a /var/tmp/admin -R /mnt COSvboxsvc").expect_success();
+    assert!(!exists(&host, "/mnt/lib/svc/method/vboxsvc"));
+    assert_eq!(read(&host, "/var/svc/log/system-manifest-import:default.log"), log, "manifest-import ran");
+}
