@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::tasks::{
-    bench, check, ci, deny, diff, docs, extract, fuzz, inspect, lint, load, manifest, notices, pkg, release, reproduce,
-    sign, test, trial, verify,
+    bench, check, ci, deny, diff, docs, extract, faults, fuzz, inspect, lint, load, manifest, notices, pkg, release,
+    reproduce, sign, test, trial, verify,
 };
 
 #[derive(Debug, Parser)]
@@ -54,6 +54,8 @@ pub enum Command {
     Load(load::Args),
     /// Measure everything that there is a goal for, on a simulated host and with packages
     Bench(bench::Args),
+    /// Make every system call fail in turn, and kill the program at each of them
+    Faults(faults::Args),
     /// Make the page of what is tested where
     Docs(docs::Args),
     /// Run every check that CI runs

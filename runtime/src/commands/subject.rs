@@ -24,7 +24,7 @@ use crate::settings::effective::{Warning, effective, needs_own};
 use crate::smf::svcprop::Properties;
 use crate::smf::{Fmri, Smf, SmfError};
 use crate::tools::Tools;
-use crate::virtualbox::{AskError, Machine, Programs, Sighting, VirtualBox};
+use crate::virtualbox::{AskError, Machine, Programs, Sighting, VirtualBox, process};
 
 /// How long zonename may take: it asks the kernel and nobody else.
 const ZONENAME_TIME: Duration = Duration::from_secs(5);
@@ -244,6 +244,14 @@ impl<'w> Instance<'w> {
                 Err(failure(Exit::Fatal, format!("process {pid} is at work on this VM: wait for it, or end it")))
             }
             None => Ok(hold),
+        }
+    }
+
+    /// Removes what was left unfinished beside the run files by processes that were killed.
+    pub fn remove_unfinished(&self) {
+        let is_dead = |pid| matches!(process::look(pid), Ok(None));
+        if let Err(error) = self.dir.remove_unfinished(self.fmri.instance(), is_dead) {
+            self.log.warn(error);
         }
     }
 

@@ -76,6 +76,7 @@ impl<'w> Driver<'w> {
                 None => std::thread::sleep(Duration::from_millis(20)),
             }
         };
+        subject.remove_unfinished();
         let recorded = files.own_vm_process()?;
         let attached = if matches!(mode, Mode::Launch) { None } else { recorded };
         let me = process::look(std::process::id() as i32)?.context("cannot look at this process")?;

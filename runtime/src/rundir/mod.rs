@@ -80,6 +80,22 @@ impl RunDir {
         &self.path
     }
 
+    /// Removes what processes that were killed while they wrote a file of this instance have left beside it.
+    pub fn remove_unfinished(&self, instance: &str, is_dead: impl Fn(i32) -> bool) -> Result<(), RunDirError> {
+        let entries = fs::read_dir(&self.path);
+        let io = |source| RunDirError::Io { what: "list", path: self.path.clone(), source };
+        for entry in entries.map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            let writer = name
+                .to_str()
+                .and_then(|n| n.strip_prefix(instance)?.strip_prefix('.')?.split_once('.')?.1.parse().ok());
+            if writer.is_some_and(&is_dead) {
+                self.file(&name.to_string_lossy(), None)?.remove()?;
+            }
+        }
+        Ok(())
+    }
+
     /// A file in the folder, or at a path of the administrator's choice.
     pub fn file(&self, name: &str, chosen: Option<&Path>) -> Result<RunFile, RunDirError> {
         let (dir, name, path) = match chosen {
@@ -295,10 +311,11 @@ impl RunFile {
         }
     }
 
-    /// Whether some process holds the lock.
+    /// Whether some process holds the lock. Those who ask share it for a moment, so that none of them takes another for
+    /// the holder; and to ask, nobody needs to be able to write here.
     pub fn is_locked(&self) -> Result<bool, RunDirError> {
-        let Some(file) = self.open(OFlag::O_RDWR)? else { return Ok(false) };
-        match file.try_lock() {
+        let Some(file) = self.open(OFlag::O_RDONLY)? else { return Ok(false) };
+        match file.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(fs::TryLockError::WouldBlock) => Ok(true),
             Err(fs::TryLockError::Error(source)) => Err(self.io("lock", source)),

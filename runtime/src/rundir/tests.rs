@@ -75,6 +75,34 @@ fn a_file_of_another_owner_is_not_trusted() {
 }
 
 #[test]
+fn only_what_a_dead_process_left_unfinished_is_removed() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = run_dir(tmp.path()).unwrap();
+    for name in ["web.notes", "web.notes.7", "web.notes.8", "web.nokick.7", "web2.notes.7", "web.notes.x"] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    dir.remove_unfinished("web", |pid| pid == 7).unwrap();
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["web.notes", "web.notes.8", "web.notes.x", "web2.notes.7"]);
+}
+
+#[test]
+fn whoever_asks_about_a_lock_is_not_taken_for_its_holder() {
+    let tmp = tempfile::tempdir().unwrap();
+    let file = run_dir(tmp.path()).unwrap().file("web.pid", None).unwrap();
+    file.write("1", true).unwrap();
+    let asks = file.open(OFlag::O_RDONLY).unwrap().unwrap();
+    asks.try_lock_shared().unwrap();
+    assert!(!file.is_locked().unwrap());
+    drop(asks);
+    let lock = file.lock().unwrap();
+    assert!(lock.is_some() && file.is_locked().unwrap());
+    drop(lock);
+    assert!(!file.is_locked().unwrap());
+}
+
+#[test]
 fn what_was_written_is_read_and_a_shorter_text_replaces_a_longer_one() {
     let tmp = tempfile::tempdir().unwrap();
     let file = run_dir(tmp.path()).unwrap().file("web.nokick", None).unwrap();

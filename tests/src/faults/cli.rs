@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser;
 
-use super::{Plan, Target, run, strace_works};
+use super::{PACKAGES, Plan, Target, run, strace_works};
 
 pub const NAME: &str = "faults";
 /// Says that this is the copy in the namespace.
@@ -28,6 +28,9 @@ struct Args {
     /// How many hosts at a time
     #[arg(long, default_value_t = 2)]
     width: usize,
+    /// The program that writes packages
+    #[arg(long)]
+    writer: Option<PathBuf>,
     /// Tell every case, not only those that are not right
     #[arg(long)]
     all: bool,
@@ -52,13 +55,14 @@ pub fn main(args: &[OsString]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let meant = |target: &Target| args.target.as_ref().is_none_or(|name| target.name().starts_with(name.as_str()));
-    let targets: Vec<Target> = Target::ALL.into_iter().filter(meant).collect();
-    let plan = Plan { targets, sample: args.sample, width: args.width };
+    let meant = |target: &str| args.target.as_ref().is_none_or(|name| target.starts_with(name.as_str()));
+    let targets: Vec<Target> = Target::ALL.into_iter().filter(|target| meant(target.name())).collect();
+    let writer = args.writer.filter(|_| meant(PACKAGES));
+    let plan = Plan { targets, sample: args.sample, width: args.width, writer };
     let (cases, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let ran = run(&plan, &manifests, &|case| {
         cases.fetch_add(1, Ordering::Relaxed);
-        let (what, outcome) = (format!("{}: {}", case.target.name(), case.point.name()), &case.outcome);
+        let (what, outcome) = (format!("{}: {}", case.target, case.point.name()), &case.outcome);
         if args.all {
             println!("{what}: {}  [{}]", outcome.told, case.point.shown);
         }

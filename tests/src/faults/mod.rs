@@ -4,15 +4,18 @@
 
 pub mod calls;
 pub mod cli;
+mod packages;
 mod stage;
 mod targets;
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use calls::{Point, points};
+use packages::Shelf;
 use stage::Stage;
 use targets::Outcome;
 pub use targets::Target;
@@ -25,11 +28,16 @@ pub struct Plan {
     pub sample: Option<usize>,
     /// How many hosts at a time.
     pub width: usize,
+    /// What writes packages, to be struck as well.
+    pub writer: Option<PathBuf>,
 }
+
+/// The name of the package writers among the targets.
+pub const PACKAGES: &str = "packages";
 
 /// One case and what came of it.
 pub struct Case {
-    pub target: Target,
+    pub target: &'static str,
     pub point: Point,
     pub outcome: Outcome,
 }
@@ -45,6 +53,16 @@ pub fn strace_works() -> bool {
 /// # Errors
 /// A target that does not work undisturbed.
 pub fn run(plan: &Plan, manifests: &[String], tell: &(dyn Fn(&Case) + Sync)) -> Result<(), String> {
+    if let Some(writer) = &plan.writer {
+        let shelf = Shelf::new(writer)?;
+        for point in sample(points(&shelf.undisturbed()), plan.sample) {
+            let outcome = shelf.strike(&point);
+            tell(&Case { target: PACKAGES, point, outcome });
+        }
+    }
+    if plan.targets.is_empty() {
+        return Ok(());
+    }
     let stages: Vec<Mutex<Stage>> = (0..plan.width.max(1)).map(|_| Mutex::new(Stage::new(manifests))).collect();
     for target in &plan.targets {
         let trace = {
@@ -60,7 +78,7 @@ pub fn run(plan: &Plan, manifests: &[String], tell: &(dyn Fn(&Case) + Sync)) -> 
                     let stage = stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let outcome = targets::strike(&stage, *target, point);
-                        tell(&Case { target: *target, point: point.clone(), outcome });
+                        tell(&Case { target: target.name(), point: point.clone(), outcome });
                     }
                 });
             }

@@ -146,7 +146,7 @@ impl Vm {
             Event::EnableThenDisable => {
                 vec![Vm { enabled: false, ..self.clone() }, self.enabled_again().disabled()]
             }
-            Event::CrashWhileSaving => vec![self.rests(State::Aborted), self.rests(State::Saved)],
+            Event::CrashWhileSaving => self.crashed_while_saving(),
         }
     }
 
@@ -296,6 +296,15 @@ impl Vm {
             true => vec![down, Vm { recorded: false, ..back.unwatched() }],
             false => vec![down, back.unwatched()],
         }
+    }
+
+    /// Whichever came first: where the VM was back in between, the other finds it up again.
+    fn crashed_while_saving(&self) -> Vec<Vm> {
+        let (crashed, saved) = (self.rests(State::Aborted), self.rests(State::Saved));
+        let mut outcomes = vec![crashed.clone(), saved.clone()];
+        outcomes.extend(crashed.state.is_up().then(|| crashed.rests(State::Saved)));
+        outcomes.extend(saved.state.is_up().then(|| saved.rests(State::Aborted)));
+        outcomes
     }
 
     /// A stop that sees its VM die on the way has failed.

@@ -7,6 +7,7 @@ pub mod deny;
 pub mod diff;
 pub mod docs;
 pub mod extract;
+pub mod faults;
 pub mod fuzz;
 pub mod inspect;
 pub mod lint;
@@ -46,6 +47,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Trial(args) => trial::run(args, workspace),
         Command::Load(args) => load::run(args, workspace),
         Command::Bench(args) => bench::run(args, workspace),
+        Command::Faults(args) => faults::run(args, workspace),
         Command::Docs(args) => docs::run(args, workspace),
         Command::Ci(args) => ci::run(args, workspace),
     }
