@@ -107,12 +107,12 @@ fn where_no_process_can_be_started_a_start_says_so_and_the_next_one_works() {
     assert_eq!(scene.starts(), 0);
 }
 
-/// Some of the calls; `cargo xtask faults` takes all of them.
-#[test]
-fn whatever_system_call_fails_the_outcome_is_a_documented_one() {
+/// Some of the calls of these targets; `cargo xtask faults` takes all of them.
+fn strike(options: &[&str], sample: usize) {
     let folder = tempfile::tempdir().unwrap();
     let mut faults = Command::new(simhost_exe());
-    faults.args(["faults", "--sample", "8"]).env("VBOXSVC_EXE", vboxsvc_exe()).env("SIMHOST_EXE", simhost_exe());
+    faults.args(["faults", "--sample", &sample.to_string()]).args(options);
+    faults.env("VBOXSVC_EXE", vboxsvc_exe()).env("SIMHOST_EXE", simhost_exe());
     for (number, text) in manifests().iter().enumerate() {
         let path = folder.path().join(format!("{number}.xml"));
         fs::write(&path, text).unwrap();
@@ -126,4 +126,15 @@ fn whatever_system_call_fails_the_outcome_is_a_documented_one() {
     }
     assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
     println!("{said}");
+}
+
+#[test]
+fn whatever_system_call_fails_the_outcome_is_a_documented_one() {
+    strike(&[], 6);
+}
+
+#[test]
+fn only_whole_packages_have_a_name() {
+    let writer = simhost::host::binaries::xtask_exe();
+    strike(&["--target", "packages", "--writer", &writer.display().to_string()], 30);
 }

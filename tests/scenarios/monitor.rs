@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use simhost::vbox::{Effect, Fault};
+use simhost::vbox::{Effect, Fault, Settings};
 use support::eventually;
 use support::vm::{Scene, at_once, is_alive, kill};
 
@@ -359,14 +359,8 @@ fn a_vm_that_dies_while_the_monitor_looks_at_it_is_brought_back_as_any_other() {
         let (asked, svcprop) = (scene.host.root().join("asked"), scene.host.bin().join("svcprop"));
         let real = std::fs::read_link(&svcprop).unwrap();
         std::fs::remove_file(&svcprop).unwrap();
-        let slow = format!(
-            "#!/bin/sh\n>{asked}\n/bin/sleep 0.7\nexec {real} svcprop {root} \"$@\"\n",
-            asked = asked.display(),
-            real = real.display(),
-            root = scene.host.root().display()
-        );
-        std::fs::write(&svcprop, slow).unwrap();
-        std::fs::set_permissions(&svcprop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let (asks, real, root) = (asked.display(), real.display(), scene.host.root().display());
+        write_program(&svcprop, &format!(">{asks}\n/bin/sleep 0.7\nexec {real} svcprop {root} \"$@\"\n"));
         kill(scene.monitor(), Signal::SIGHUP);
         eventually("the monitor looks", || asked.exists());
         scene.vbox.kill_vm(&scene.uuid, 9);
@@ -379,6 +373,32 @@ fn a_vm_that_dies_while_the_monitor_looks_at_it_is_brought_back_as_any_other() {
         let dead = ended_children_of(scene.monitor());
         assert!(dead.is_empty(), "the monitor never looked after {dead:?}");
     });
+}
+
+#[test]
+fn a_death_that_virtualbox_notices_late_counts_once() {
+    let scene = Scene::new(&[("restart_aborted_vm_failures_maxcount", "1")]);
+    scene.vbox.set_settings(&Settings { abort_notice: Duration::from_secs(1), ..scene.vbox.settings() });
+    scene.enable();
+    // VirtualBox takes a moment to find that the session is locked, as on a busy host.
+    let (front_end, slow) = (scene.host.bin().join("VBoxHeadless"), scene.host.root().join("slow"));
+    std::fs::create_dir(&slow).unwrap();
+    std::fs::rename(&front_end, slow.join("VBoxHeadless")).unwrap();
+    write_program(&front_end, &format!("/bin/sleep 0.3\nexec {}/VBoxHeadless \"$@\"\n", slow.display()));
+    let old = scene.crash();
+    // Listed as running for a while yet.
+    scene.wait_log("VirtualBox told of the process before this one");
+    scene.wait_vm("aborted");
+    scene.wait_vm("running");
+    assert_ne!(scene.live_pid(), old);
+    eventually("the restart is counted", || scene.run("status").stdout.contains("restarts    1\n"));
+    assert_eq!(scene.service(), "online", "{}", scene.log());
+}
+
+#[allow(clippy::unwrap_used, reason = "part of the tests, which clippy does not see")]
+fn write_program(path: &std::path::Path, body: &str) {
+    std::fs::write(path, format!("#!/bin/sh\n{body}")).unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
 
 /// The processes that ended and that their parent has not asked about.

@@ -110,15 +110,40 @@ fn the_compiler_forbids_unsafe_code_in_every_crate() {
 }
 
 #[test]
-fn every_test_that_a_promise_of_security_names_exists() {
-    let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+fn every_test_that_a_page_names_exists() {
+    let sources: Vec<String> = rust().map(|(_, text)| text).collect();
+    for (page, least) in [("SECURITY.md", 30), ("docs/faults.md", 25)] {
+        let missing = tests_missing(page, least, &sources);
+        assert!(missing.is_empty(), "{page} names {missing:?}");
+    }
+}
+
+/// The tests that a page names and that are nowhere.
+fn tests_missing(page: &str, least: usize, sources: &[String]) -> Vec<String> {
+    let page = fs::read_to_string(workspace().join(page)).unwrap();
     let is_test = |word: &&str| {
         word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 30, "{named:?}");
-    let sources: Vec<String> = rust().map(|(_, text)| text).collect();
-    let missing: Vec<&&str> =
-        named.iter().filter(|n| !sources.iter().any(|s| s.contains(&format!("fn {n}(")))).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    assert!(named.len() > least, "{named:?}");
+    let missing = named.iter().filter(|n| !sources.iter().any(|s| s.contains(&format!("fn {n}("))));
+    missing.map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_wall_clock_is_read_for_what_is_shown_and_never_to_wait() {
+    // A clock that is set must not hold a VM back or forget one: whatever waits or counts goes by `Instant`.
+    let shown = [
+        "log.rs",              // the time of a line
+        "rundir/files.rs",     // how old the block file is, by the file's own time
+        "monitor/driver.rs",   // since when the VM is up, for `status`
+        "commands/list.rs",    // how long that is
+        "commands/zfssnap.rs", // the name of a snapshot
+    ];
+    let found: Vec<PathBuf> = rust()
+        .filter(|(path, text)| path.starts_with("runtime/src") && text.contains("SystemTime::now()"))
+        .filter(|(path, _)| !is_test(path) && !shown.iter().any(|s| path.ends_with(s)))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
 }

@@ -25,6 +25,9 @@ struct Args {
     /// No more than so many points of each target
     #[arg(long)]
     sample: Option<usize>,
+    /// Only the points whose name begins so, as "EIO of read 7"
+    #[arg(long)]
+    point: Option<String>,
     /// How many hosts at a time
     #[arg(long, default_value_t = 2)]
     width: usize,
@@ -58,7 +61,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
     let meant = |target: &str| args.target.as_ref().is_none_or(|name| target.starts_with(name.as_str()));
     let targets: Vec<Target> = Target::ALL.into_iter().filter(|target| meant(target.name())).collect();
     let writer = args.writer.filter(|_| meant(PACKAGES));
-    let plan = Plan { targets, sample: args.sample, width: args.width, writer };
+    let plan = Plan { targets, sample: args.sample, point: args.point, width: args.width, writer };
     let (cases, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let ran = run(&plan, &manifests, &|case| {
         cases.fetch_add(1, Ordering::Relaxed);

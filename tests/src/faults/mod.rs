@@ -26,6 +26,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// No more than so many points of each target, evenly chosen; all of them if not given.
     pub sample: Option<usize>,
+    /// Only those whose name begins so.
+    pub point: Option<String>,
     /// How many hosts at a time.
     pub width: usize,
     /// What writes packages, to be struck as well.
@@ -55,7 +57,7 @@ pub fn strace_works() -> bool {
 pub fn run(plan: &Plan, manifests: &[String], tell: &(dyn Fn(&Case) + Sync)) -> Result<(), String> {
     if let Some(writer) = &plan.writer {
         let shelf = Shelf::new(writer)?;
-        for point in sample(points(&shelf.undisturbed()), plan.sample) {
+        for point in sample(points(&shelf.undisturbed()), plan) {
             let outcome = shelf.strike(&point);
             tell(&Case { target: PACKAGES, point, outcome });
         }
@@ -69,7 +71,7 @@ pub fn run(plan: &Plan, manifests: &[String], tell: &(dyn Fn(&Case) + Sync)) -> 
             let stage = stages[0].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             targets::undisturbed(&stage, *target)?
         };
-        let points = sample(points(&trace), plan.sample);
+        let points = sample(points(&trace), plan);
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
             for stage in &stages {
@@ -87,8 +89,9 @@ pub fn run(plan: &Plan, manifests: &[String], tell: &(dyn Fn(&Case) + Sync)) -> 
     Ok(())
 }
 
-fn sample(all: Vec<Point>, most: Option<usize>) -> Vec<Point> {
-    let step = most.map_or(1, |most| all.len().div_ceil(most.max(1)).max(1));
+fn sample(mut all: Vec<Point>, plan: &Plan) -> Vec<Point> {
+    all.retain(|point| plan.point.as_ref().is_none_or(|name| point.name().starts_with(name.as_str())));
+    let step = plan.sample.map_or(1, |most| all.len().div_ceil(most.max(1)).max(1));
     // A step that shares nothing with the number of errors of a call, so that each of them has its turn.
     all.into_iter().step_by(step | 1).collect()
 }

@@ -23,6 +23,12 @@ pub fn vbox_stub_exe() -> PathBuf {
     FOUND.get_or_init(|| find("vbox-stub", "VBOX_STUB_EXE")).clone()
 }
 
+/// The writer of packages under test.
+pub fn xtask_exe() -> PathBuf {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| find("xtask", "XTASK_EXE")).clone()
+}
+
 fn find(package: &str, variable: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
         return path.into();

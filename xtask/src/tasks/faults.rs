@@ -18,6 +18,9 @@ pub struct Args {
     /// Only the targets whose name begins so: start, stop, status, monitor, packages
     #[arg(long)]
     target: Option<String>,
+    /// Only the points whose name begins so, as "EIO of read 7"
+    #[arg(long)]
+    point: Option<String>,
     /// Tell every case, not only those that are not right
     #[arg(long)]
     all: bool,
@@ -40,6 +43,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     run.arg("--writer").arg(programs.join("xtask"));
     run.args(args.sample.iter().flat_map(|sample| ["--sample".to_string(), sample.to_string()]));
     run.args(args.target.iter().flat_map(|target| ["--target", target.as_str()]));
+    run.args(args.point.iter().flat_map(|point| ["--point", point.as_str()]));
     run.args(args.all.then_some("--all"));
     let status = run.args(manifests).status().context("cannot run the simulated host")?;
     if !status.success() {

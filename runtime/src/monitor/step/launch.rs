@@ -15,12 +15,16 @@ const LAUNCH_TIME: Duration = Duration::from_secs(300);
 
 impl Monitor {
     pub(super) fn launch(&mut self, now: Moment, first: bool, actions: &mut Vec<Action>) {
-        let time = self.settings.smf_start_timeout.unwrap_or(LAUNCH_TIME);
-        let deadline = stop::time_given(None, Some(time)).map(|t| now + t);
+        let deadline = self.launch_deadline(now);
         self.phase = Phase::Launching { first, deadline, spawned: false };
         self.gap = FIRST_GAP;
         self.wake = now + self.settings.poll;
         actions.push(Action::Launch);
+    }
+
+    fn launch_deadline(&self, now: Moment) -> Option<Moment> {
+        let time = self.settings.smf_start_timeout.unwrap_or(LAUNCH_TIME);
+        stop::time_given(None, Some(time)).map(|t| now + t)
     }
 
     pub(super) fn launched(&mut self, now: Moment, result: Result<(), LaunchFailure>, actions: &mut Vec<Action>) {
@@ -41,6 +45,7 @@ impl Monitor {
         if listed == Some(true) {
             self.phase = Phase::Watching;
             self.came_up(now);
+            self.restart_counted = !first;
             if first {
                 actions.push(Action::Ready(Ok(())));
             } else {
@@ -99,6 +104,23 @@ impl Monitor {
         self.wake = now + self.settings.poll;
     }
 
+    /// The process ended because it could not have the VM's session, so it never ran the VM: what VirtualBox listed was
+    /// the process before it, whose death it had not noticed yet. The launch goes on, and neither a restart nor an abort
+    /// counts.
+    fn was_never_live(&mut self, now: Moment, launch: LaunchFailure, actions: &mut Vec<Action>) {
+        if std::mem::take(&mut self.restart_counted) {
+            self.notes.restarts = self.notes.restarts.saturating_sub(1);
+        }
+        self.live_since = None;
+        self.abort_counted = true;
+        let text = format!("VirtualBox told of the process before this one, the VM is not live yet: {}", launch.reason);
+        actions.push(Action::Log(Level::Info, text));
+        let deadline = self.launch_deadline(now);
+        self.phase = Phase::Launching { first: false, deadline, spawned: true };
+        self.gap = FIRST_GAP;
+        self.launch_failed(now, launch, actions);
+    }
+
     pub(super) fn vm_ended(
         &mut self,
         now: Moment,
@@ -116,6 +138,9 @@ impl Monitor {
                 self.live_since = Some(now);
             }
             (Phase::Launching { .. }, _) => return self.launch_failed(now, launch, actions),
+            (Phase::Watching, Some(Ended::Exited(code))) if code != 0 && launch.again != Again::Never => {
+                return self.was_never_live(now, launch, actions);
+            }
             _ => {}
         }
         self.went_down(now);

@@ -58,6 +58,8 @@ pub struct Monitor {
     not_before: Moment,
     aborts: Vec<Moment>,
     abort_counted: bool,
+    /// The last launch was one that `notes.restarts` counts.
+    restart_counted: bool,
     unknown_in_a_row: u32,
     hook: HookState,
     said: Option<String>,
@@ -83,6 +85,7 @@ impl Monitor {
             not_before: Moment::ZERO,
             aborts: Vec::new(),
             abort_counted: false,
+            restart_counted: false,
             unknown_in_a_row: 0,
             hook: HookState::default(),
             said: None,

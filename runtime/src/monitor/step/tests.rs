@@ -301,6 +301,27 @@ fn a_restart_that_fails_asks_for_maintenance() {
 }
 
 #[test]
+fn a_process_that_virtualbox_mistook_for_the_one_before_is_neither_a_restart_nor_an_abort() {
+    let settings = settings();
+    let mut monitor = live(&settings);
+    assert_eq!(acts(monitor.step(secs(100), killed())), [LOOK_AT_SMF]);
+    assert_eq!(acts(monitor.step(secs(100), unasked(&settings, false))), [Action::Launch]);
+    monitor.step(secs(100), Event::Launched(Ok(())));
+    // VirtualBox has not noticed the death yet, and lists the VM; the new process finds its session locked.
+    monitor.step(secs(101), Event::Peeked(Some(true)));
+    assert_eq!(acts(monitor.step(secs(101), again(Again::Soon))), []);
+    assert_eq!((monitor.notes().restarts, monitor.live_since()), (0, None));
+    assert_eq!(acts(monitor.step(monitor.next_wake(), Event::Wake)), [Action::Launch]);
+    monitor.step(secs(102), Event::Launched(Ok(())));
+    monitor.step(secs(103), Event::Peeked(Some(true)));
+    assert_eq!((monitor.notes().restarts, monitor.live_since()), (1, Some(secs(103))));
+    // One abort so far: the next one, soon after, waits for no longer than a second one does.
+    monitor.step(secs(104), killed());
+    monitor.step(secs(104), unasked(&settings, false));
+    assert_eq!(monitor.next_wake(), secs(105));
+}
+
+#[test]
 fn a_vm_killed_while_it_was_coming_back_is_one_more_abort_with_its_wait() {
     let aborts = RateLimit { maxcount: Some(2), timeframe: None };
     let settings = Settings { aborts, ..settings() };
