@@ -197,7 +197,10 @@ fn converse(
         }
         let progress = out.drain()? | err.drain()?;
         if ended.is_none() {
-            ended = child.try_wait()?.map(|status| (status.into(), Instant::now()));
+            ended = match child.try_wait() {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
+                tried => tried?.map(|status| (status.into(), Instant::now())),
+            };
         }
         let now = Instant::now();
         match ended {

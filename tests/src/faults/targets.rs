@@ -108,7 +108,9 @@ fn stop(stage: &Stage, options: &[String], point: Option<&Point>) -> Outcome {
     let mark = stage.log().len();
     stage.arm("stop", options);
     stage.svcadm(&["disable"]);
-    let (seen, settled) = stage.wait(PATIENCE, |s| settled_in(s, "disabled") || settled_in(s, "maintenance"));
+    let (_, settled) = stage.wait(PATIENCE, |s| settled_in(s, "disabled") || settled_in(s, "maintenance"));
+    // Looked at anew: what was seen a moment before SMF's state may be older than that.
+    let seen = stage.seen();
     let codes = stage.disarm("stop");
     wrong.extend(judge_method(&codes, point, stage.log().get(mark..).unwrap_or_default()));
     if !settled {
