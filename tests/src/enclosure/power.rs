@@ -11,7 +11,7 @@ use super::layout;
 use crate::host::{leftovers, status};
 use crate::invocation::{ENTER, UNTIL_STDIN_CLOSES};
 use crate::smf::builtin::{MANIFEST_IMPORT_FMRI, ZONES_FMRI};
-use crate::smf::startd::daemon::{REBOOT, SHUTDOWN, boots, power_path};
+use crate::smf::startd::daemon::{HALT, REBOOT, SHUTDOWN, boots, power_path};
 use crate::smf::tool::{startd_is_there, wake};
 use crate::zones;
 
@@ -95,6 +95,10 @@ pub fn reboot(root: &Path) -> Result<(), Failed> {
 
 /// Nothing is stopped in an orderly way.
 pub fn pull_the_plug(root: &Path) -> Result<(), Failed> {
+    // svc.startd ends what it started. In a user namespace nobody from another one can see those processes.
+    if wake(root, HALT) {
+        let _ = eventually("off", || !startd_is_there(root), &mut || None);
+    }
     leftovers::kill_all(root);
     // The door of svc.configd goes with its process.
     let _ = fs::remove_file(root.join("etc/svc/volatile/repository_door"));

@@ -1,8 +1,8 @@
 //! SVR4 packaging: stand-ins of pkgadd, pkgrm, pkginfo, pkgparam, pkgchk, installf and removef for enclosed hosts.
 //!
 //! What they accept, say and exit with follows what was observed with the real tools, not what our own verifier thinks of
-//! a package. [`stream`] spools a datastream into a folder, [`map`] and [`parameters`] read what is in it, [`contents`] is the database;
-//! [`install`] and [`remove`] do the work for one package, and the rest are command lines.
+//! a package. `stream` spools a datastream into a folder, `map` and `parameters` read what is in it, `contents` is the
+//! database; `install` and `remove` do the work for one package, and the rest are command lines.
 
 mod admin;
 mod checks;
