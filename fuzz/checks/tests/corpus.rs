@@ -30,7 +30,9 @@ fn every_check_has_a_target_and_a_corpus_and_there_are_no_others() {
     assert_eq!(names(&fuzz().join("fuzz_targets"), ".rs"), checks);
     assert_eq!(names(&fuzz().join("corpus"), ""), checks);
     let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    let page = fs::read_to_string(fuzz().join("../docs/fuzzing.md")).unwrap();
     for name in &checks {
+        assert!(page.contains(&format!("| {name} |")), "docs/fuzzing.md does not tell of {name}: cargo xtask fuzz");
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} is not built");
         let target = fs::read_to_string(fuzz().join(format!("fuzz_targets/{name}.rs"))).unwrap();
         assert!(target.contains(&format!("check(\"{name}\", data)")), "{name} checks something else");
