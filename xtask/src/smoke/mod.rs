@@ -2,11 +2,12 @@
 //!
 //! What is done and what is expected is data (`suite`, read from `pkg/smoke/`). `engine` runs it over a [`target::Target`]
 //! and tells what happens in events; `expect` judges. None of the three knows what the host is: a simulated one, a guest
-//! under QEMU, or a real illumos.
+//! under QEMU (`guest`), or a real illumos there.
 
 pub mod engine;
 pub mod event;
 pub mod expect;
+pub mod guest;
 pub mod suite;
 pub mod target;
 pub mod variables;

@@ -1,0 +1,13 @@
+//! A guest under QEMU as a target: reached over its serial console, its life and death by QMP.
+//!
+//! `clean` makes text of what a console sends, `console` waits for it, `frame` and `session` run programs through it.
+//! None of them knows which system is inside.
+
+pub mod clean;
+pub mod console;
+pub mod frame;
+pub mod login;
+pub mod session;
+
+#[cfg(test)]
+mod fake;
