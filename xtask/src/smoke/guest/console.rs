@@ -85,11 +85,13 @@ impl Console {
                 self.seen += length;
                 return Ok(found);
             }
-            if let Some(mark) = self.crash() {
-                // What a dying kernel still has to say.
+            if self.crash().is_some() {
+                // What a dying kernel still has to say, the rest of that line first.
                 self.read_for(Duration::from_secs(1));
-                return Err(ConsoleError::Crashed(mark));
+                return Err(ConsoleError::Crashed(self.crash().unwrap_or_default()));
             }
+            // An unfinished line is looked at again when more of it has come.
+            self.judged = self.text.rfind('\n').map_or(0, |at| at + 1);
             if Instant::now() >= until {
                 return Err(ConsoleError::TimedOut { what: what.to_string(), limit, last: self.last_line() });
             }
@@ -98,13 +100,9 @@ impl Console {
     }
 
     /// The line with the mark of a crash that came since the last look.
-    fn crash(&mut self) -> Option<String> {
-        let new = &self.text[self.judged..];
-        let line = new.lines().find(|line| self.crash_marks.iter().any(|mark| line.contains(mark.as_str())));
-        let line = line.map(str::to_string);
-        // An unfinished line is looked at again when more of it has come.
-        self.judged = self.text.rfind('\n').map_or(0, |at| at + 1).max(self.judged);
-        line
+    fn crash(&self) -> Option<String> {
+        let mut new = self.text[self.judged..].lines();
+        new.find(|line| self.crash_marks.iter().any(|mark| line.contains(mark.as_str()))).map(str::to_string)
     }
 
     fn read_for(&mut self, time: Duration) {

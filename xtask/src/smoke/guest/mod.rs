@@ -3,10 +3,14 @@
 //! `clean` makes text of what a console sends, `console` waits for it, `frame` and `session` run programs through it.
 //! None of them knows which system is inside.
 
+pub mod accel;
 pub mod clean;
 pub mod console;
+pub mod disk;
 pub mod frame;
 pub mod login;
+pub mod machine;
+pub mod qmp;
 pub mod session;
 
 #[cfg(test)]
