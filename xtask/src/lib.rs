@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod bounded;
+mod built;
 pub mod completion;
 pub mod content;
 pub mod contents;

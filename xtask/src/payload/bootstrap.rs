@@ -60,12 +60,17 @@ pub fn run_install(install: Install, caller: &[(OsString, OsString)]) -> Result<
         let env = Environment::toolchain(caller.iter().cloned());
         return run(env.command(Path::new("rustup")).args(install.words()));
     }
+    apt_get(&install.words(), caller)
+}
+
+/// Has apt-get do something with fresh lists.
+pub fn apt_get(words: &[&str], caller: &[(OsString, OsString)]) -> Result<(), ProgramError> {
     let mut env = Environment::system(caller.iter().cloned());
     env.set("DEBIAN_FRONTEND", "noninteractive");
     // Another installation may be under way: wait for it rather than fail.
     let wait = "DPkg::Lock::Timeout=300";
     run(env.command(Path::new("apt-get")).args(["-o", wait, "update"]))?;
-    run(env.command(Path::new("apt-get")).args(["-o", wait]).args(install.words()))
+    run(env.command(Path::new("apt-get")).args(["-o", wait]).args(words))
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@
 //! Nothing here knows of packages. Progress goes to the caller's closure; the programs that are run speak on standard
 //! error; standard output is left alone.
 
-mod bootstrap;
+pub(crate) mod bootstrap;
 mod build;
 pub mod elf;
 pub mod imports;
 pub mod link;
 mod linker;
 mod lld;
-mod program;
+pub(crate) mod program;
 mod remap;
 mod stdlib;
 mod stubs;

@@ -4,10 +4,13 @@
 //! and tells what happens in events; `expect` judges. None of the three knows what the host is: a simulated one, a guest
 //! under QEMU (`guest`), or a real illumos there.
 
+pub mod clock;
 pub mod engine;
 pub mod event;
 pub mod expect;
 pub mod guest;
+pub mod standin;
 pub mod suite;
 pub mod target;
 pub mod variables;
+pub mod zone;

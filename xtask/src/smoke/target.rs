@@ -9,6 +9,8 @@ use thiserror::Error;
 
 /// The local zone that a target with zones provides, running.
 pub const ZONE: &str = "smoke";
+/// Where a target has the package files, in either zone.
+pub const FILES: &str = "/var/tmp/smoke";
 
 /// What a host is. It goes with every result: a pass on a stand-in is no pass on illumos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,17 +60,22 @@ fn canonical(name: &str) -> Result<&'static str, VariableError> {
     known.map(|(known, _)| *known).ok_or_else(|| VariableError::Unknown(name.to_string()))
 }
 
-fn replace(text: &str, value: impl Fn(&'static str) -> Result<String, VariableError>) -> Result<String, VariableError> {
+/// Replaces every `${NAME}` of a text; nothing where one has no end.
+pub fn replaced<E>(text: &str, value: impl Fn(&str) -> Result<String, E>) -> Result<Option<String>, E> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (name, after) = after.split_once('}').ok_or(VariableError::Open)?;
+        let Some((name, after)) = after.split_once('}') else { return Ok(None) };
         filled.push_str(before);
-        filled.push_str(&value(canonical(name)?)?);
+        filled.push_str(&value(name)?);
         rest = after;
     }
     filled.push_str(rest);
-    Ok(filled)
+    Ok(Some(filled))
+}
+
+fn replace(text: &str, value: impl Fn(&'static str) -> Result<String, VariableError>) -> Result<String, VariableError> {
+    replaced(text, |name| value(canonical(name)?))?.ok_or(VariableError::Open)
 }
 
 #[cfg(test)]

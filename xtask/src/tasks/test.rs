@@ -9,14 +9,12 @@
 
 mod real_virtualbox;
 
-use std::env;
-use std::ffi::OsString;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::built::cargo;
 use real_virtualbox::Skipped;
 
 #[derive(Debug, clap::Args)]
@@ -161,13 +159,6 @@ fn cargo_test(workspace: &Path, package: &str) -> Result<()> {
         bail!("cargo test: {status}");
     }
     Ok(())
-}
-
-/// The cargo that runs this.
-fn cargo(workspace: &Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    command.current_dir(workspace);
-    command
 }
 
 #[cfg(test)]

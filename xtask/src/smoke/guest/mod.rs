@@ -4,12 +4,14 @@
 //! None of them knows which system is inside.
 
 pub mod accel;
+pub mod booted;
 pub mod clean;
 pub mod console;
 pub mod disk;
 pub mod frame;
 pub mod login;
 pub mod machine;
+pub mod profile;
 pub mod qmp;
 pub mod session;
 

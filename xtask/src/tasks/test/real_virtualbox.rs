@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::cargo;
+use crate::built::Built;
 use crate::smf::render::{Variables, render_all};
 use crate::virtualbox_lab::{Lab, Site, USER, prerequisites};
 
@@ -88,7 +88,6 @@ fn write_manifest(workspace: &Path, file: &Path) -> Result<()> {
 }
 
 /// The executables that are brought into the laboratory.
-#[derive(Debug, PartialEq, Eq)]
 struct Programs {
     vboxsvc: PathBuf,
     simhost: PathBuf,
@@ -98,76 +97,12 @@ struct Programs {
 impl Programs {
     /// Builds them: the host's libc is no newer than sid's, so that they run there too.
     fn build(workspace: &Path) -> Result<Programs> {
-        let mut messages = Vec::new();
-        for args in [
-            ["build", "--bins", "--package=vboxsvc", "--package=simhost"].as_slice(),
-            &["test", "--no-run", "--package=simhost", "--test", TESTS],
-        ] {
-            let output = cargo(workspace)
-                .args(args)
-                .args(["--locked", "--message-format=json-render-diagnostics"])
-                .stderr(Stdio::inherit())
-                .output()
-                .context("cannot run cargo")?;
-            if !output.status.success() {
-                bail!("cargo {}: {}", args.join(" "), output.status);
-            }
-            messages.extend(output.stdout);
-        }
-        Programs::of_messages(&String::from_utf8_lossy(&messages))
-    }
-
-    /// Reads cargo's messages, JSON by the line.
-    fn of_messages(messages: &str) -> Result<Programs> {
-        let artifacts: Vec<serde_json::Value> = messages
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(|message: &serde_json::Value| message["reason"] == "compiler-artifact")
-            .collect();
-        let executable = |kind: &str, name: &str| {
-            let of_target = |a: &&serde_json::Value| {
-                a["target"]["name"] == name && a["target"]["kind"][0] == kind && a["executable"].is_string()
-            };
-            let found = artifacts.iter().find(of_target).and_then(|a| a["executable"].as_str());
-            found.map(PathBuf::from).with_context(|| format!("cargo named no executable of the {kind} {name}"))
-        };
+        let programs = Built::by(workspace, &["build", "--bins", "--package=vboxsvc", "--package=simhost"])?;
+        let tests = Built::by(workspace, &["test", "--no-run", "--package=simhost", "--test", TESTS])?;
         Ok(Programs {
-            vboxsvc: executable("bin", "vboxsvc")?,
-            simhost: executable("bin", "simhost")?,
-            tests: executable("test", TESTS)?,
+            vboxsvc: programs.executable("bin", "vboxsvc")?,
+            simhost: programs.executable("bin", "simhost")?,
+            tests: tests.executable("test", TESTS)?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn artifact(kind: &str, name: &str, executable: &str) -> String {
-        format!(
-            r#"{{"reason":"compiler-artifact","target":{{"kind":["{kind}"],"name":"{name}"}},"executable":{executable}}}"#
-        )
-    }
-
-    #[test]
-    fn the_executables_are_those_that_cargo_names() {
-        let messages = [
-            artifact("lib", "vboxsvc", "null"),
-            artifact("bin", "vboxsvc", r#""/t/vboxsvc""#),
-            artifact("bin", "simhost", r#""/t/simhost""#),
-            "not JSON".to_string(),
-            artifact("test", "other", r#""/t/other-1""#),
-            artifact("test", TESTS, r#""/t/real-2""#),
-            r#"{"reason":"build-finished","success":true}"#.to_string(),
-        ];
-        let programs = Programs::of_messages(&messages.join("\n")).unwrap();
-        let of = |path: &str| PathBuf::from(path);
-        assert_eq!(programs, Programs { vboxsvc: of("/t/vboxsvc"), simhost: of("/t/simhost"), tests: of("/t/real-2") });
-    }
-
-    #[test]
-    fn an_executable_that_cargo_does_not_name_is_an_error_that_does() {
-        let error = Programs::of_messages(&artifact("bin", "vboxsvc", r#""/t/vboxsvc""#)).unwrap_err();
-        assert!(error.to_string().contains("simhost"), "{error}");
     }
 }

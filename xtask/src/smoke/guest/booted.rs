@@ -1,0 +1,241 @@
+//! A guest that has booted, as a target: steps run through its console, its zone is made, it can be rebooted.
+//!
+//! What differs from one system to the next is in its profile.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::accel::Accel;
+use super::console::{Console, ConsoleError};
+use super::disk::MARK;
+use super::login::log_in;
+use super::machine::{Hardware, Machine, MachineError};
+use super::profile::{Preparation, Profile};
+use super::session::{FOLDER, Session, SessionError};
+use crate::smoke::clock::SystemClock;
+use crate::smoke::engine::Clock;
+use crate::smoke::target::{
+    Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, by_zlogin, quoted,
+};
+use crate::smoke::zone;
+
+/// Between a prompt and the next one of a log-in.
+const ANSWER: Duration = Duration::from_secs(60);
+const GAP: Duration = Duration::from_secs(1);
+/// Unpacking the packages, and giving the zone its own copies.
+const UNPACK: Duration = Duration::from_secs(120);
+/// How much of the console's log goes with a failure.
+const LOG_SHOWN: usize = 64 * 1024;
+
+#[derive(Debug, Error)]
+pub enum BootError {
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    #[error("{stage}: {source}")]
+    Console { stage: &'static str, source: Box<SessionError>, screen: String },
+    #[error("{command}: {reason}")]
+    Preparation { command: String, reason: String, screen: String },
+}
+
+impl BootError {
+    /// What the console showed at last.
+    pub fn screen(&self) -> &str {
+        match self {
+            BootError::Machine(_) => "",
+            BootError::Console { screen, .. } | BootError::Preparation { screen, .. } => screen,
+        }
+    }
+}
+
+/// Everything that a guest is started with.
+pub struct Start<'a> {
+    pub qemu: &'a Path,
+    pub profile: &'a Profile,
+    pub hardware: &'a Hardware,
+    /// The run's own: sockets, logs, disks.
+    pub folder: &'a Path,
+    /// Told what is going on.
+    pub tell: &'a mut dyn FnMut(&str),
+}
+
+pub struct Guest {
+    profile: Profile,
+    machine: Machine,
+    /// Away only while the guest reboots, and for good when that failed.
+    session: Option<Session>,
+    patience: u32,
+    log: PathBuf,
+    clock: SystemClock,
+}
+
+impl Guest {
+    /// Boots, logs in, and prepares what steps take.
+    pub fn boot(start: Start) -> Result<Guest, BootError> {
+        let Start { qemu, profile, hardware, folder, tell } = start;
+        let patience = profile.machine.patience.with(hardware.accel);
+        let (machine, stream) = Machine::start(qemu, hardware, folder)?;
+        tell(&format!("booting, by {}", hardware.accel.word()));
+        let log = folder.join("console.log");
+        let console =
+            Console::new(stream, &log, profile.console.crash.clone()).map_err(|error| at("console", error))?;
+        let session = open(console, profile, patience)?;
+        let clock = SystemClock::start();
+        let mut guest = Guest { profile: profile.clone(), machine, session: Some(session), patience, log, clock };
+        tell("logged in");
+        for preparation in profile.shell.prepare.clone() {
+            guest.prepare(&preparation)?;
+        }
+        for preparation in profile.zone.iter().flat_map(|zone| zone.create.clone()) {
+            guest.prepare(&preparation)?;
+        }
+        guest.prepare(&profile.shell.ready)?;
+        tell("its services are up");
+        guest.prepare(&Preparation { run: unpacking(profile), bound: UNPACK, poll: false })?;
+        tell("the packages are there");
+        Ok(guest)
+    }
+
+    fn prepare(&mut self, preparation: &Preparation) -> Result<(), BootError> {
+        let command = Command { words: preparation.run.clone(), stdin: String::new() };
+        let limit = preparation.bound * self.patience;
+        let until = self.clock.now() + limit;
+        loop {
+            let reason = match self.run(Place::Global, &command, limit) {
+                Ok(ran) if ran.status == 0 => return Ok(()),
+                Ok(ran) => format!("exit code {}: {}{}", ran.status, ran.stdout, ran.stderr).trim().to_string(),
+                Err(error) => error.to_string(),
+            };
+            if !preparation.poll || self.session.is_none() || self.clock.now() >= until {
+                let command = preparation.run.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+                return Err(BootError::Preparation { command, reason, screen: self.screen() });
+            }
+            self.clock.sleep(GAP);
+        }
+    }
+
+    fn screen(&mut self) -> String {
+        self.session.as_mut().map(|session| session.console().screen()).unwrap_or_default()
+    }
+
+    fn in_global(&mut self, command: &Command, limit: Duration) -> Result<Ran, TargetError> {
+        let session = self.session.as_mut().ok_or_else(|| TargetError::Lost("nobody is logged in".to_string()))?;
+        session.run(&command.words, command.stdin.as_bytes(), limit).map_err(target_error)
+    }
+
+    fn reboot_all(&mut self, limit: Duration) -> Result<(), TargetError> {
+        let mut session = self.session.take().ok_or_else(|| TargetError::Lost("nobody is logged in".to_string()))?;
+        session.leave(&self.profile.shell.reboot).map_err(target_error)?;
+        let lost = |error: BootError| TargetError::Lost(error.to_string());
+        let mut profile = self.profile.clone();
+        profile.console.boot = limit / self.patience;
+        self.session = Some(open(session.into_console(), &profile, self.patience).map_err(lost)?);
+        self.prepare(&profile.shell.ready).map_err(lost)
+    }
+
+    /// Leaves the guest running, for a person to look at.
+    pub fn keep(self) -> u32 {
+        self.machine.keep()
+    }
+}
+
+fn at(stage: &'static str, error: impl Into<SessionError>) -> BootError {
+    BootError::Console { stage, source: Box::new(error.into()), screen: String::new() }
+}
+
+fn open(mut console: Console, profile: &Profile, patience: u32) -> Result<Session, BootError> {
+    let data = &profile.console;
+    if let Err(error) = log_in(&mut console, &data.login, data.boot * patience, ANSWER * patience) {
+        let screen = console.screen();
+        let stage = match error {
+            ConsoleError::TimedOut { .. } => "the log-in did not get on",
+            _ => "the log-in failed",
+        };
+        return Err(BootError::Console { stage, source: Box::new(error.into()), screen });
+    }
+    Session::open(console, FOLDER, patience).map_err(|error| at("the shell", error))
+}
+
+/// Finds the disk with the packages, unpacks it, and gives the zone its own copies.
+fn unpacking(profile: &Profile) -> Vec<String> {
+    let disks = profile.shell.disks.join(" ");
+    let mut script = format!(
+        "mkdir -p {FILES} && cd {FILES} || exit 1\n\
+         found=\n\
+         for disk in {disks}; do\n\
+             case \"`dd if=$disk bs=512 count=1 2>/dev/null | tr -d '\\000'`\" in {MARK}*) found=$disk; break;; esac\n\
+         done\n\
+         [ -n \"$found\" ] || {{ echo 'no disk of {disks} holds the packages'; exit 1; }}\n\
+         tar xf \"$found\" || exit 1\n"
+    );
+    if let Some(zone) = &profile.zone {
+        script.push_str(&format!("mkdir -p {0}{FILES} && cp {FILES}/* {0}{FILES}/\n", zone.root));
+    }
+    ["/bin/sh", "-c", script.as_str()].map(String::from).into()
+}
+
+fn target_error(error: SessionError) -> TargetError {
+    match error {
+        SessionError::TimedOut(limit) => TargetError::TimedOut { limit },
+        other => TargetError::Lost(other.to_string()),
+    }
+}
+
+impl Target for Guest {
+    fn name(&self) -> &str {
+        &self.profile.name
+    }
+
+    fn nature(&self) -> Nature {
+        self.profile.nature
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        self.profile.features.contains(&feature)
+    }
+
+    fn patience(&self) -> u32 {
+        self.patience
+    }
+
+    fn run(&mut self, place: Place, command: &Command, limit: Duration) -> Result<Ran, TargetError> {
+        match place {
+            Place::Global => self.in_global(command, limit),
+            Place::Local => self.in_global(&by_zlogin(command), limit),
+        }
+    }
+
+    fn put(&mut self, place: Place, path: &str, text: &str, limit: Duration) -> Result<(), TargetError> {
+        let mut command = Command::new(["/bin/sh", "-c", "cat >\"$0\"", path]);
+        command.stdin = text.to_string();
+        let ran = self.run(place, &command, limit)?;
+        if ran.status == 0 { Ok(()) } else { Err(TargetError::Failed(format!("cannot write {path}: {}", ran.stderr))) }
+    }
+
+    fn reboot(&mut self, place: Place, limit: Duration) -> Result<(), TargetError> {
+        match place {
+            Place::Global => self.reboot_all(limit),
+            Place::Local => {
+                let clock = SystemClock::start();
+                zone::reboot(&mut |command, limit| self.in_global(command, limit), &clock, limit)
+            }
+        }
+    }
+
+    fn console(&mut self) -> Vec<Evidence> {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(log.get(log.len().saturating_sub(LOG_SHOWN)..).unwrap_or_default());
+        let mut found = vec![Evidence { name: "console log".to_string(), text: log.into_owned() }];
+        let screen = self.screen();
+        if !screen.is_empty() {
+            found.push(Evidence { name: "last screen".to_string(), text: screen });
+        }
+        found
+    }
+}
+
+/// How a guest is told of, for people.
+pub fn described(profile: &Profile, accel: Accel) -> String {
+    format!("{} ({}, by {})", profile.title, profile.nature.told(), accel.word())
+}
