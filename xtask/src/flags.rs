@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::tasks::{
     bench, check, ci, deny, diff, docs, extract, faults, fuzz, inspect, lint, load, manifest, notices, pkg, release,
-    reproduce, sign, test, trial, verify,
+    reproduce, sign, smoke, test, trial, verify,
 };
 
 #[derive(Debug, Parser)]
@@ -56,6 +56,8 @@ pub enum Command {
     Bench(bench::Args),
     /// Make every system call fail in turn, and kill the program at each of them
     Faults(faults::Args),
+    /// Prove packages on a host: a simulated one, a guest made here, or an illumos under QEMU
+    Smoke(smoke::Args),
     /// Make the page of what is tested where
     Docs(docs::Args),
     /// Run every check that CI runs

@@ -133,7 +133,12 @@ pub trait Target {
     fn run(&mut self, place: Place, command: &Command, limit: Duration) -> Result<Ran, TargetError>;
 
     /// Writes a small file, in place of one that is there.
-    fn put(&mut self, place: Place, path: &str, text: &str, limit: Duration) -> Result<(), TargetError>;
+    fn put(&mut self, place: Place, path: &str, text: &str, limit: Duration) -> Result<(), TargetError> {
+        let mut command = Command::new(["/bin/sh", "-c", "cat >\"$0\"", path]);
+        command.stdin = text.to_string();
+        let ran = self.run(place, &command, limit)?;
+        if ran.status == 0 { Ok(()) } else { Err(TargetError::Failed(format!("cannot write {path}: {}", ran.stderr))) }
+    }
 
     /// Reboots the host, or its zone, in an orderly way and waits until its services are up again.
     fn reboot(&mut self, place: Place, limit: Duration) -> Result<(), TargetError>;

@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Every variable and what it stands for.
-pub const KNOWN: [(&str, &str); 10] = [
+pub const KNOWN: [(&str, &str); 11] = [
     ("version", "the version under test"),
     ("previous", "the version before it"),
     ("svr4", "our SVR4 package"),
     ("svr4-previous", "our SVR4 package of the version before"),
     ("svr4-0.19", "a look-alike of COSvboxsvc 0.19"),
     ("svr4-stub", "the stub SUNWvbox for pkgadd"),
-    ("svr4-broken", "our SVR4 package with a postinstall that fails"),
     ("ips", "our IPS archive"),
     ("ips-previous", "our IPS archive of the version before"),
-    ("ips-stub", "the stub SUNWvbox for pkg"),
+    ("ips-bridge", "our IPS archive of the bridge to a VirtualBox that pkgadd installed"),
+    ("ips-stub", "the stub system/virtualbox for pkg"),
+    ("ips-stub-ooce", "the same as OmniOS names it, ooce/virtualization/virtualbox"),
 ];
 
 #[derive(Debug, Error, PartialEq, Eq)]

@@ -9,16 +9,23 @@ const GAP: Duration = Duration::from_secs(1);
 /// How long one question to the zone may take.
 const QUESTION: Duration = Duration::from_secs(30);
 
+/// Tells a boot of the zone from the next one.
+const MARK: &str = "/var/run/vboxsvc-smoke";
+
 /// Runs commands in the global zone.
 pub type Run<'a> = &'a mut dyn FnMut(&Command, Duration) -> Result<Ran, TargetError>;
 
-/// Has init reboot the zone. A zone that was rebooted has another number.
+/// Has init reboot the zone. Its /var/run is in memory: a file there is gone after a reboot, and only then.
 pub fn reboot(run: Run, clock: &dyn Clock, limit: Duration) -> Result<(), TargetError> {
     let until = clock.now() + limit;
-    let before = number(run)?.ok_or_else(|| TargetError::Failed(format!("the zone {ZONE} is not running")))?;
+    let marked = run(&by_zlogin(&Command::new(["touch", MARK])), QUESTION)?;
+    if marked.status != 0 {
+        return Err(TargetError::Failed(format!("the zone {ZONE} does not answer: {}", marked.stderr.trim())));
+    }
     // The answer says little: the zone may take zlogin down with it.
     run(&by_zlogin(&Command::new(["/sbin/init", "6"])), limit)?;
-    wait(clock, until, limit, || Ok(number(run)?.is_some_and(|now| now != before) && is_up(run)?))
+    let is_new = Command::new(["/bin/sh", "-c", "test ! -f \"$0\" && echo new", MARK]);
+    wait(clock, until, limit, || Ok(run(&by_zlogin(&is_new), QUESTION)?.stdout.trim() == "new" && is_up(run)?))
 }
 
 /// Waits until the zone is up.
@@ -39,14 +46,6 @@ fn wait(
         clock.sleep(GAP);
     }
     Ok(())
-}
-
-/// The number of the running zone.
-fn number(run: Run) -> Result<Option<u32>, TargetError> {
-    let told = run(&Command::new(["/usr/sbin/zoneadm", "list", "-p"]), QUESTION)?.stdout;
-    let mut zones = told.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let of_zone = |fields: &Vec<&str>| fields.get(1) == Some(&ZONE) && fields.get(2) == Some(&"running");
-    Ok(zones.find(of_zone).and_then(|fields| fields.first()?.parse().ok()))
 }
 
 fn is_up(run: Run) -> Result<bool, TargetError> {
@@ -72,43 +71,38 @@ mod tests {
         }
     }
 
-    /// Reboots a zone that is down for a while and then has another number.
-    fn rebooted(lists: &[&str], limit: u64) -> (Result<(), TargetError>, Vec<String>) {
+    /// Reboots a zone that answers these, one after the other, when it is asked whether its mark is gone.
+    fn rebooted(answers: &[(i32, &str)], limit: u64) -> (Result<(), TargetError>, Vec<String>) {
         let (mut asked, mut calls) = (0, Vec::new());
         let mut run = |command: &Command, _: Duration| {
-            calls.push(command.words.join(" "));
-            let stdout = if command.words[0].ends_with("zoneadm") {
-                asked += 1;
-                lists[(asked - 1).min(lists.len() - 1)].to_string()
-            } else {
-                "online\n".to_string()
+            let line = command.words.join(" ");
+            let (status, said) = match line.as_str() {
+                line if line.contains("test ! -f") => {
+                    asked += 1;
+                    answers[(asked - 1).min(answers.len() - 1)]
+                }
+                line if line.contains("svcs") => (0, "online\n"),
+                _ => (0, ""),
             };
-            Ok(Ran { status: 0, stdout, stderr: String::new() })
+            calls.push(line);
+            Ok(Ran { status, stdout: said.to_string(), stderr: String::new() })
         };
         let end = reboot(&mut run, &Steps(Cell::default()), Duration::from_secs(limit));
         (end, calls)
     }
 
-    const GLOBAL: &str = "0:global:running:/::ipkg:shared\n";
-
     #[test]
-    fn a_zone_with_a_new_number_was_rebooted() {
-        let up = |number| format!("{GLOBAL}{number}:smoke:running:/zones/smoke:u:ipkg:excl\n");
-        let (end, calls) = rebooted(&[&up(3), &up(3), GLOBAL, &up(4)], 60);
+    fn a_zone_whose_mark_is_gone_was_rebooted() {
+        let (end, calls) = rebooted(&[(1, ""), (1, "zlogin: no such zone"), (0, "new\n")], 60);
         end.unwrap();
+        assert_eq!(calls[0], "/usr/sbin/zlogin smoke touch /var/run/vboxsvc-smoke");
         assert_eq!(calls[1], "/usr/sbin/zlogin smoke /sbin/init 6");
-        assert_eq!(
-            calls.last().unwrap(),
-            "/usr/sbin/zlogin smoke /usr/bin/svcs -H -o state svc:/milestone/multi-user:default"
-        );
+        assert_eq!(calls.len(), 2 + 3 + 1, "{calls:?}");
     }
 
     #[test]
     fn a_zone_that_stays_away_is_waited_for_only_so_long() {
-        let up = format!("{GLOBAL}3:smoke:running:/zones/smoke:u:ipkg:excl\n");
-        let (end, _) = rebooted(&[&up, GLOBAL], 5);
+        let (end, _) = rebooted(&[(1, "")], 5);
         assert_eq!(end.unwrap_err().to_string(), "the zone smoke is not up after 5 s");
-        let (end, _) = rebooted(&[GLOBAL], 5);
-        assert_eq!(end.unwrap_err().to_string(), "the zone smoke is not running");
     }
 }

@@ -18,6 +18,7 @@ pub mod pkg;
 pub mod release;
 pub mod reproduce;
 pub mod sign;
+pub mod smoke;
 pub mod test;
 pub mod trial;
 pub mod verify;
@@ -41,6 +42,7 @@ pub fn run(command: &Command, workspace: &Path) -> anyhow::Result<()> {
         Command::Manifest(args) => manifest::run(args, workspace),
         Command::Notices(args) => notices::run(args, workspace),
         Command::Check(args) => check::run(args, workspace),
+        Command::Smoke(args) => smoke::run(args, workspace),
         Command::Test(args) => test::run(args, workspace),
         Command::Deny(args) => deny::run(args, workspace),
         Command::Fuzz(args) => fuzz::run(args, workspace),

@@ -206,13 +206,6 @@ impl Target for Guest {
         }
     }
 
-    fn put(&mut self, place: Place, path: &str, text: &str, limit: Duration) -> Result<(), TargetError> {
-        let mut command = Command::new(["/bin/sh", "-c", "cat >\"$0\"", path]);
-        command.stdin = text.to_string();
-        let ran = self.run(place, &command, limit)?;
-        if ran.status == 0 { Ok(()) } else { Err(TargetError::Failed(format!("cannot write {path}: {}", ran.stderr))) }
-    }
-
     fn reboot(&mut self, place: Place, limit: Duration) -> Result<(), TargetError> {
         match place {
             Place::Global => self.reboot_all(limit),

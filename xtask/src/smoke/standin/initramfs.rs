@@ -16,8 +16,8 @@ const HOST: &str = "/host";
 
 /// The modules that a disk and a source of entropy take, each after those it needs.
 const MODULES: [&str; 7] = [
-    "drivers/virtio/virtio.ko",
     "drivers/virtio/virtio_ring.ko",
+    "drivers/virtio/virtio.ko",
     "drivers/virtio/virtio_pci_legacy_dev.ko",
     "drivers/virtio/virtio_pci_modern_dev.ko",
     "drivers/virtio/virtio_pci.ko",
@@ -47,7 +47,7 @@ exec /bin/busybox init </dev/console >/dev/console 2>&1
 
 const INITTAB: &str = "\
 ::sysinit:/etc/rc.boot
-ttyS0::respawn:/usr/bin/getty -L 115200 ttyS0 vt100
+ttyS0::respawn:/usr/bin/getty -L -l /usr/bin/login 115200 ttyS0 vt100
 ::shutdown:/etc/rc.halt
 ::ctrlaltdel:/usr/bin/reboot
 ";

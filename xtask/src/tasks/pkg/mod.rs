@@ -71,7 +71,7 @@ pub struct Toolchain {
     std: StdChoice,
     /// Install what is missing: this is the consent to do so
     #[arg(long)]
-    bootstrap: bool,
+    pub bootstrap: bool,
     /// Link against this illumos sysroot instead of stubs (ILLUMOS_SYSROOT)
     #[arg(long, value_name = "DIR")]
     sysroot: Option<PathBuf>,

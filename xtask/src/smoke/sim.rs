@@ -1,0 +1,175 @@
+//! The simulated host as a target: a folder of this machine, without QEMU, driven by the program `simhost`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{self, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use super::clock::SystemClock;
+use super::packages::Packages;
+use super::target::{Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, ZONE, by_zlogin};
+use super::zone;
+use crate::bounded;
+
+/// Switching a host on or off takes less than a second.
+const POWER: Duration = Duration::from_secs(120);
+/// How much of a program's output is kept.
+const LONGEST_OUTPUT: u64 = 1024 * 1024;
+
+pub struct Simulated {
+    simhost: PathBuf,
+    root: PathBuf,
+    /// The host is in it; it goes with this value.
+    _folder: TempDir,
+}
+
+impl Simulated {
+    /// Makes a host with a zone, switches it on, and puts the packages there.
+    pub fn boot(simhost: &Path, packages: &Packages) -> Result<Simulated> {
+        let folder = tempfile::Builder::new().prefix("smoke-").tempdir().context("no temporary folder")?;
+        let root = folder.path().join("root");
+        let host = Simulated { simhost: simhost.to_path_buf(), root, _folder: folder };
+        host.power("create", &["--zone", ZONE])?;
+        for zone in [host.root.clone(), host.root.join("zones").join(ZONE).join("root")] {
+            let there = zone.join(FILES.trim_start_matches('/'));
+            fs::create_dir_all(&there).with_context(|| format!("cannot make {}", there.display()))?;
+            for (name, file) in packages.files() {
+                fs::copy(file, there.join(&name)).with_context(|| format!("cannot copy {}", file.display()))?;
+            }
+        }
+        host.power("boot", &[])?;
+        Ok(host)
+    }
+
+    fn power(&self, what: &str, options: &[&str]) -> Result<()> {
+        let mut command = process::Command::new(&self.simhost);
+        command.args(["host", what]).arg(&self.root).args(options);
+        let ran = captured(&mut command, "", POWER)
+            .with_context(|| format!("cannot run {}", self.simhost.display()))?
+            .with_context(|| format!("simhost host {what} did not end within {} s", POWER.as_secs()))?;
+        if ran.status != 0 {
+            bail!("simhost host {what}: {}", ran.stderr.trim());
+        }
+        Ok(())
+    }
+
+    fn in_global(&self, command: &Command, limit: Duration) -> Result<Ran, TargetError> {
+        let mut enter = process::Command::new(&self.simhost);
+        enter.arg("enter").arg(&self.root).args(&command.words).env_clear();
+        match captured(&mut enter, &command.stdin, limit) {
+            Ok(Some(ran)) => Ok(ran),
+            Ok(None) => Err(TargetError::TimedOut { limit }),
+            Err(error) => Err(TargetError::Lost(error.to_string())),
+        }
+    }
+
+    fn has_program(&self, path: &str) -> bool {
+        self.root.join(path).symlink_metadata().is_ok()
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        // What cannot be switched off here is killed with its folder's last user.
+        let _ = self.power("power-off", &[]);
+    }
+}
+
+impl Target for Simulated {
+    fn name(&self) -> &str {
+        "sim"
+    }
+
+    fn nature(&self) -> Nature {
+        Nature::Simulated
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        match feature {
+            Feature::Svr4 => self.has_program("usr/sbin/pkgadd"),
+            Feature::Ips => self.has_program("usr/bin/pkg"),
+            Feature::Users => self.has_program("usr/sbin/useradd"),
+            Feature::Zone | Feature::Reboot | Feature::StubVirtualbox => true,
+            Feature::RealVirtualbox => false,
+        }
+    }
+
+    fn patience(&self) -> u32 {
+        1
+    }
+
+    fn run(&mut self, place: Place, command: &Command, limit: Duration) -> Result<Ran, TargetError> {
+        match place {
+            Place::Global => self.in_global(command, limit),
+            Place::Local => self.in_global(&by_zlogin(command), limit),
+        }
+    }
+
+    fn reboot(&mut self, place: Place, limit: Duration) -> Result<(), TargetError> {
+        match place {
+            Place::Global => self.power("reboot", &[]).map_err(|error| TargetError::Lost(format!("{error:#}"))),
+            Place::Local => {
+                zone::reboot(&mut |command, limit| self.in_global(command, limit), &SystemClock::start(), limit)
+            }
+        }
+    }
+
+    fn console(&mut self) -> Vec<Evidence> {
+        // It has none; its restarter's own messages are the nearest thing.
+        let log = fs::read(self.root.join("var/svc/log/svc.startd.log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&log).into_owned();
+        vec![Evidence { name: "messages of the simulated svc.startd".to_string(), text }]
+    }
+}
+
+/// Runs a program with all three streams in files: what it leaves behind may hold them open as long as it likes.
+fn captured(command: &mut process::Command, stdin: &str, limit: Duration) -> io::Result<Option<Ran>> {
+    let mut input = tempfile::tempfile()?;
+    input.write_all(stdin.as_bytes())?;
+    input.seek(SeekFrom::Start(0))?;
+    let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdin(input).stdout(Stdio::from(out.try_clone()?)).stderr(Stdio::from(err.try_clone()?));
+    let Some(status) = bounded::status(command, limit)? else { return Ok(None) };
+    use std::os::unix::process::ExitStatusExt;
+    // As a shell tells of a program that a signal has ended.
+    let status = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(-1);
+    Ok(Some(Ran { status, stdout: text(&mut out)?, stderr: text(&mut err)? }))
+}
+
+fn text(file: &mut File) -> io::Result<String> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST_OUTPUT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(30);
+
+    fn shell(script: &str) -> process::Command {
+        let mut command = process::Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn both_streams_the_input_and_the_end_come_back() {
+        let ran = captured(&mut shell("cat; echo b >&2; exit 4"), "a", SOON).unwrap().unwrap();
+        assert_eq!(ran, Ran { status: 4, stdout: "a".into(), stderr: "b\n".into() });
+        assert_eq!(captured(&mut shell("kill -9 $$"), "", SOON).unwrap().unwrap().status, 137);
+    }
+
+    #[test]
+    fn who_keeps_the_streams_open_is_not_waited_for_and_who_hangs_is_ended() {
+        let ran = captured(&mut shell("sleep 30 & echo left"), "", SOON).unwrap().unwrap();
+        assert_eq!(ran.stdout, "left\n");
+        assert!(captured(&mut shell("exec sleep 30"), "", Duration::from_millis(50)).unwrap().is_none());
+    }
+}

@@ -1,0 +1,188 @@
+//! One run: every target on a thread of its own, the events told as they come, and the reports at the end.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use super::Args;
+use super::prepare::{Need, Parts, Programs, folder, illumos_packages, runs_linux};
+use crate::smoke::clock::SystemClock;
+use crate::smoke::engine::Engine;
+use crate::smoke::event::{Count, Event, Record};
+use crate::smoke::guest::profile::{self, Profile};
+use crate::smoke::report::html::{self, Page};
+use crate::smoke::report::live::Live;
+use crate::smoke::report::{junit, outcomes};
+use crate::smoke::sim::Simulated;
+use crate::smoke::suite::{self, Suite};
+use crate::smoke::target::{Nature, Target};
+
+/// The name of the simulated host, which has no profile.
+const SIM: &str = "sim";
+
+/// Where a run goes to.
+enum Where {
+    Sim,
+    Guest(Box<Profile>),
+}
+
+impl Where {
+    fn nature(&self) -> Nature {
+        match self {
+            Where::Sim => Nature::Simulated,
+            Where::Guest(profile) => profile.nature,
+        }
+    }
+}
+
+/// What a target gave.
+struct Done {
+    record: Record,
+    folder: PathBuf,
+    /// Why it could not be run to its end.
+    error: Option<anyhow::Error>,
+}
+
+pub fn run(args: &Args, workspace: &Path) -> Result<()> {
+    let suites = suite::chosen(suite::read_all(&workspace.join(suite::FOLDER))?, &args.suite)?;
+    let out = args.out.clone().unwrap_or_else(|| workspace.join("target/smoke"));
+    let mut targets: Vec<(String, Where)> = Vec::new();
+    for name in &args.target {
+        if targets.iter().any(|(other, _)| other == name) {
+            continue;
+        }
+        let place = match name.as_str() {
+            SIM => Where::Sim,
+            name => Where::Guest(Box::new(profile::find(&workspace.join(profile::FOLDER), name)?)),
+        };
+        targets.push((name.clone(), place));
+    }
+    // Once for all: cargo would have them wait for each other anyway.
+    let linux = targets.iter().any(|(_, place)| runs_linux(place.nature()));
+    let programs = if linux { Some(Programs::build(workspace)?) } else { None };
+    let alone = targets.len() == 1;
+    let (suites, programs, out) = (&suites, programs.as_ref(), &out);
+    let done: Vec<Result<Done>> = thread::scope(|scope| {
+        let begin = |(name, place)| {
+            let job = Job { args, workspace, name, place, suites, programs, out, alone };
+            scope.spawn(move || one(job))
+        };
+        let threads: Vec<_> = targets.into_iter().map(begin).collect();
+        let end = |thread: thread::ScopedJoinHandle<'_, _>| thread.join();
+        threads.into_iter().map(|t| end(t).unwrap_or_else(|_| bail!("the thread of a target panicked"))).collect()
+    });
+    let done = done.into_iter().collect::<Result<Vec<Done>>>()?;
+    let report = reports(&done, out)?;
+    if !args.json {
+        println!("{}", report.display());
+    }
+    judge(done)
+}
+
+struct Job<'a> {
+    args: &'a Args,
+    workspace: &'a Path,
+    name: String,
+    place: Where,
+    suites: &'a [Suite],
+    programs: Option<&'a Programs>,
+    out: &'a Path,
+    alone: bool,
+}
+
+/// Runs one target, to an end of one kind or another.
+fn one(job: Job) -> Result<Done> {
+    let folder = folder(job.out, &job.name)?;
+    let nature = job.place.nature();
+    let live = Live::new(&job.name, job.alone);
+    let mut events = Vec::new();
+    let mut tell = |event: Event| {
+        live.tell(&event);
+        if job.args.json {
+            let mut line = json!(event);
+            line["target"] = json!(job.name);
+            line["nature"] = json!(nature);
+            // Whoever does not read on does not want to be told.
+            let _ = writeln!(stdout(), "{line}");
+        }
+        events.push(event);
+    };
+    let error = target(&job, &folder, &mut tell).err();
+    if let Some(error) = &error {
+        tell(Event::Host { text: format!("{error:#}") });
+    }
+    Ok(Done { record: Record { target: job.name.clone(), nature, events }, folder, error })
+}
+
+fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
+    let made = folder.join("packages");
+    let packages = match job.programs {
+        Some(programs) if runs_linux(job.place.nature()) => programs.packages(job.workspace, &made)?,
+        _ => illumos_packages(job.args, job.workspace, &made)?,
+    };
+    let mut say = |text: &str| tell(Event::Host { text: text.to_string() });
+    let mut guest = None;
+    let mut sim = None;
+    let target: &mut dyn Target = match &job.place {
+        Where::Sim => {
+            say(Nature::Simulated.told());
+            let programs = job.programs.context("the simulated host was not built")?;
+            sim.insert(Simulated::boot(&programs.simhost, &packages)?)
+        }
+        Where::Guest(profile) => {
+            let need = Need { args: job.args, workspace: job.workspace, profile, programs: job.programs };
+            let parts = Parts::gather(need, &packages, folder)?;
+            say(&parts.told());
+            guest.insert(parts.boot(folder, &mut say)?)
+        }
+    };
+    let (clock, variables) = (SystemClock::start(), packages.variables()?);
+    Engine { target, clock: &clock, variables: &variables, tell }.run(job.suites);
+    if let (Some(guest), true) = (guest, job.args.keep) {
+        let (pid, folder) = (guest.keep(), folder.display());
+        tell(Event::Host { text: format!("QEMU runs on as process {pid}; its console: {folder}/console.sock") });
+    }
+    Ok(())
+}
+
+fn count(record: &Record) -> Count {
+    outcomes(&record.events).iter().fold(Count::default(), |total, suite| total.and(suite.count))
+}
+
+/// Writes the reports and gives the page for people.
+fn reports(done: &[Done], out: &Path) -> Result<PathBuf> {
+    let write = |name: &str, text: String| {
+        let path = out.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok::<_, anyhow::Error>(path)
+    };
+    let records: Vec<Record> = done.iter().map(|done| done.record.clone()).collect();
+    write("junit.xml", junit::render(&records)?)?;
+    let log = |done: &Done| fs::read(done.folder.join("console.log")).unwrap_or_default();
+    let pages: Vec<_> = done.iter().map(|done| Page::new(&done.record, &log(done))).collect();
+    let when = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string();
+    write("report.html", html::render(&pages, env!("CARGO_PKG_VERSION"), &when)?)
+}
+
+fn judge(done: Vec<Done>) -> Result<()> {
+    let mut wrong = Vec::new();
+    for Done { record, error, .. } in done {
+        let count = count(&record);
+        let told = match error {
+            Some(error) => format!("{error:#}"),
+            None if count.failed > 0 => count.told(),
+            // A run of nothing proves nothing.
+            None if count.passed == 0 => "no step was run".to_string(),
+            None => continue,
+        };
+        wrong.push(format!("{}: {told}", record.target));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", wrong.join("\n"));
+}
