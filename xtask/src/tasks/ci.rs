@@ -61,6 +61,11 @@ fn checks(args: &Args) -> Vec<Check> {
     // The packages first: with the consent to install they bring what the check needs.
     checks.push(pkg);
     checks.push(check("packages, by our own policy", &["cargo", "xtask", "lint", "--deny-warnings"]));
+    checks.push(check("smoke tests on the simulated host", &["cargo", "xtask", "smoke", "--target", "sim"]));
+    let mut guest = check("smoke tests in the stand-in guest", &["cargo", "xtask", "smoke", "--target", "standin"]);
+    guest.command.extend(["--out", "target/smoke-standin"].map(String::from));
+    guest.command.extend(args.bootstrap.then(|| "--bootstrap".to_string()));
+    checks.push(guest);
     checks.push(check("illumos, type-checked", &["cargo", "xtask", "check", "--std", std]));
     checks
 }
