@@ -62,10 +62,20 @@ fn another_root_keeps_its_own() {
 }
 
 #[test]
+fn the_folder_that_a_removed_0_19_took_away_is_made_again() {
+    in_each_shell(|sandbox| {
+        assert!(!sandbox.exists("var/svc/manifest/site"));
+        assert_eq!(sandbox.run("preinstall").code, 0);
+        assert!(sandbox.exists("var/svc/manifest/site"));
+    });
+}
+
+#[test]
 fn what_cannot_be_kept_ends_the_installation_before_it_is_replaced() {
     in_each_shell(|sandbox| {
         sandbox.write(MANIFEST, "edited\n");
-        sandbox.program("mkdir", "exit 1");
+        // By what is on the disk: a shell may have a mkdir of its own.
+        sandbox.write(KEPT, "where the folder should be\n");
         assert_eq!(sandbox.run("preinstall").code, 1);
         assert_eq!(sandbox.read(MANIFEST), "edited\n");
     });
