@@ -99,8 +99,10 @@ fn a_file_swapped_for_a_link_while_we_work_leads_nowhere() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-    scene.disable();
-    assert_eq!((scene.state().as_str(), scene.pid()), ("saved", None));
+    // A monitor whose hold was swapped away may have taken the service offline by now; the VM is under command all the
+    // same.
+    eventually("the VM is saved", || scene.run("save").code == 0 && scene.state() == "saved");
+    assert_eq!(scene.pid(), None);
 }
 
 #[test]
