@@ -204,10 +204,10 @@ fn converse(
         }
         let now = Instant::now();
         match ended {
-            Some((how, _)) if out.done() && err.done() => return Ok((how, out.bytes, err.bytes)),
-            // A daemon the program left behind may keep the pipes open for ever.
-            Some((how, since)) if now - since >= LINGER => return Ok((how, out.bytes, err.bytes)),
-            None if deadline.is_some_and(|d| now >= d) => return Ok((Ended::TimedOut, out.bytes, err.bytes)),
+            Some((how, since)) if is_complete(out.done() && err.done(), progress, now - since) => {
+                return Ok((how, out.bytes, err.bytes));
+            }
+            _ if deadline.is_some_and(|d| now >= d) => return Ok((Ended::TimedOut, out.bytes, err.bytes)),
             None if interrupted() => return Ok((Ended::Interrupted, out.bytes, err.bytes)),
             _ => {}
         }
@@ -216,6 +216,12 @@ fn converse(
         let wake = nap.min(left).max(Duration::from_millis(1));
         wait_readable(&out, &err, wake)?;
     }
+}
+
+/// Whether all is there that an exited program has printed. A daemon that it left behind may keep the pipes open for ever;
+/// but what has just been read may not be the last, however late a busy host let us read it.
+fn is_complete(closed: bool, progress: bool, since_exit: Duration) -> bool {
+    closed || (!progress && since_exit >= LINGER)
 }
 
 fn wait_readable(out: &Sink, err: &Sink, wait: Duration) -> io::Result<()> {
@@ -355,6 +361,13 @@ mod tests {
         assert_eq!(got.ended, Ended::Exited(3));
         let daemon: i32 = String::from_utf8(got.stdout).unwrap().trim().parse().unwrap();
         nix::sys::signal::kill(Pid::from_raw(daemon), Signal::SIGKILL).unwrap();
+    }
+
+    #[test]
+    fn output_that_is_read_late_is_not_cut_off() {
+        assert!(!is_complete(false, true, LINGER * 100));
+        assert!(!is_complete(false, false, LINGER / 2));
+        assert!(is_complete(false, false, LINGER) && is_complete(true, true, Duration::ZERO));
     }
 
     #[test]

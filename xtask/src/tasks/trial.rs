@@ -1,8 +1,9 @@
 //! `cargo xtask trial`: makes the packages that an installation is tried with by hand, each of them never to be released.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::pkg::Toolchain;
 use crate::payload::{self, Program};
@@ -44,6 +45,6 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     for release in Release::ALL {
         made.push(trial::historic(release, epoch, &out)?);
     }
-    made.iter().for_each(|path| println!("{}", path.display()));
-    Ok(())
+    let mut out = std::io::stdout();
+    made.iter().try_for_each(|path| writeln!(out, "{}", path.display())).context("cannot tell what was made")
 }

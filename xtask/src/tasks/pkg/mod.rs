@@ -236,12 +236,7 @@ fn tell(json: bool, out: &Path, made: &[Made], record: &Record) -> Result<()> {
         table.push_str(&format!("{:width$}  {:>9}  {short}  {}\n", m.file, m.bytes, m.what));
     }
     eprint!("{table}\nthe executable inside: {}\n", record.standing());
-    if json {
-        println!("{}", shown::json(record)?);
-    } else {
-        for m in made {
-            println!("{}", out.join(&m.file).display());
-        }
-    }
-    Ok(())
+    let paths = || made.iter().map(|m| out.join(&m.file).display().to_string()).collect::<Vec<_>>().join("\n");
+    let text = if json { shown::json(record)? } else { paths() };
+    writeln!(io::stdout(), "{text}").context("cannot tell what was made")
 }
