@@ -59,6 +59,8 @@ pub struct Driver<'w> {
     /// The moment that `notes.up_since` tells in the calendar's time.
     up_from: Option<Moment>,
     ready_sent: bool,
+    /// It was told already that waiting fails.
+    wait_failed: bool,
 }
 
 impl<'w> Driver<'w> {
@@ -100,6 +102,7 @@ impl<'w> Driver<'w> {
             notes: Notes::default(),
             up_from: None,
             ready_sent: false,
+            wait_failed: false,
         })
     }
 
@@ -117,14 +120,14 @@ impl<'w> Driver<'w> {
                 }
                 self.publish();
             }
-            self.wait()?;
+            self.wait();
             events.extend(self.happened());
         }
     }
 
     // --- waiting -------------------------------------------------------------------------------------------------
 
-    fn wait(&mut self) -> anyhow::Result<()> {
+    fn wait(&mut self) {
         let mut wait = self.monitor.next_wake().saturating_sub(self.began.elapsed());
         if self.attached.is_some() {
             wait = wait.min(GLANCE);
@@ -136,10 +139,15 @@ impl<'w> Driver<'w> {
         let timeout = PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(self.signals.woken.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(errno) => return Err(errno).context("cannot wait for events"),
+            // What is short now, as memory, may be there in a moment: the VM is not left alone for it.
+            Err(errno) => {
+                if !std::mem::replace(&mut self.wait_failed, true) {
+                    self.subject.log.warn(format!("cannot wait for events: {errno}; looking again all the time"));
+                }
+                std::thread::sleep(wait.min(GLANCE));
+            }
         }
         self.signals.drain();
-        Ok(())
     }
 
     /// What has come up while waiting, most urgent first.
