@@ -28,11 +28,6 @@ pub fn reboot(run: Run, clock: &dyn Clock, limit: Duration) -> Result<(), Target
     wait(clock, until, limit, || Ok(run(&by_zlogin(&is_new), QUESTION)?.stdout.trim() == "new" && is_up(run)?))
 }
 
-/// Waits until the zone is up.
-pub fn wait_until_up(run: Run, clock: &dyn Clock, limit: Duration) -> Result<(), TargetError> {
-    wait(clock, clock.now() + limit, limit, || is_up(run))
-}
-
 fn wait(
     clock: &dyn Clock,
     until: Duration,

@@ -3,7 +3,7 @@
 //! The simulated host lies on the guest's disk and so outlives a reboot; everything else is new at every boot.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -165,15 +165,10 @@ pub fn busybox() -> Result<PathBuf, StandinError> {
     })
 }
 
-/// The key of a guest's making: a snapshot is good only for the very same one.
-pub fn digest(path: &Path) -> Result<String, StandinError> {
-    use sha2::{Digest, Sha256};
-    let bytes = fs::read(path).map_err(io_at(path))?;
-    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
