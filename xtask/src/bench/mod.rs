@@ -1,7 +1,7 @@
 //! What is measured, what it should come to, and the page that tells how it went.
 //!
 //! The benchmarks themselves are programs of their own (`tests/benches`, `xtask/benches`), which print numbers and know
-//! no goals. Here is no measuring: [`rows`] is the table of goals, [`Outcome`] a number held against one.
+//! no goals. Here is no measuring: `rows` is the table of goals, [`Outcome`] a number held against one.
 
 pub mod page;
 mod rows;
