@@ -5,7 +5,10 @@
 
 mod svr4_support;
 
+use std::os::unix::fs::MetadataExt;
+
 use svr4_support::{Crafted, add, deliver, exists, header, host, padded, standing};
+use xtask::svr4::cksum::cksum;
 
 /// What a defective package leads to.
 struct Case {
@@ -87,6 +90,17 @@ fn contents_that_are_not_what_the_map_says() {
 }
 
 #[test]
+fn the_time_of_a_file_is_the_maps() {
+    let host = host();
+    // The archive has another one.
+    let facts = format!("21 {} 1234567890", cksum(b"of the first release\n"));
+    let package = package().map("@reloc/opt/ABCx/file", &facts);
+    add(&host, &package).expect_success();
+    assert_eq!(host.root().join("opt/ABCx/file").metadata().unwrap().mtime(), 1_234_567_890);
+    host.sh("pkgchk ABCx").expect_success();
+}
+
+#[test]
 fn maps_that_are_not_as_they_should_be() {
     let lost = |what, package| Case { file: false, ..case(what, package, 0, 0, "successful") };
     let kept = |what, package| case(what, package, 0, 0, "successful");
@@ -106,6 +120,14 @@ fn maps_that_are_not_as_they_should_be() {
         ),
         case("an unknown group", package().line("1 d none opt/ABCx/c 0755 root nosuch"), 0, 2, "nosuch"),
         kept("no first line", package().map(": 1 20\n", "")),
+        case(
+            "CR LF",
+            Crafted { map_shape: |text| text.replace('\n', "\r\n"), ..package() },
+            0,
+            2,
+            "group name <bin\r> not found",
+        ),
+        kept("no LF at the end", Crafted { map_shape: |text| text.trim_end().into(), ..package() }),
         kept("unsorted", package().line("1 d none a 0755 root bin")),
         kept(
             "another map in archive 0",
@@ -127,6 +149,7 @@ fn parameters_that_are_missing_or_strange() {
         refused("only with a person", package().info("BASEDIR", "INTONLY=true\nBASEDIR"), 0),
         case("a long version", package().info("1.0", &"1".repeat(300)), 0, 0, "successful"),
         case("a name in UTF-8", package().info("A crafted", "Ein gebastelter Käfer"), 0, 0, "successful"),
+        case("CR LF", package().info("\n", "\r\n"), 0, 0, "successful"),
         case("no BASEDIR", package().info("BASEDIR=/\n", ""), 0, 5, ""),
     ]);
 }
@@ -137,6 +160,8 @@ fn streams_that_are_cut_or_have_no_good_header() {
         let package = Crafted { header: Some(padded(text)), ..package() };
         case(what, package, 1, 99, "bad format in datastream table-of-contents")
     };
+    let lacking =
+        |what, file| case(what, Crafted { part_lacks: Some(file), ..package() }, 0, 1, "unable to unpack datastream");
     run(vec![
         bad("no magic", "# PaCkAgE DaTaStReAn\nABCx 1 20\n# end of header\n"),
         bad("no end", "# PaCkAgE DaTaStReAm\nABCx 1 20\n"),
@@ -158,6 +183,8 @@ fn streams_that_are_cut_or_have_no_good_header() {
             0,
             "",
         ),
+        lacking("no pkginfo in the part", "pkginfo"),
+        lacking("no pkgmap in the part", "pkgmap"),
         case("garbage at the end", Crafted { tail: b"garbage".to_vec(), ..package() }, 0, 0, ""),
     ]);
     let host = host();

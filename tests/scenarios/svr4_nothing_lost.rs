@@ -7,16 +7,19 @@
 mod support;
 mod svr4_support;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use simhost::Host;
-use simhost::vbox::Control;
+use simhost::vbox::{Control, Effect, Fault};
 use support::eventually;
 use svr4_support::trial::{add_virtualbox, made, pkgadd};
-use svr4_support::{exists, host, prepared, read, rm, standing};
+use svr4_support::{admin, exists, host, prepared, read, rm, standing};
 
 const PACKAGE: &str = "COSvboxsvc";
 const MANIFEST: &str = "/var/svc/manifest/site/vbox-svc.xml";
+/// Adds this release, where `before_the_upgrade` has put it.
+const ADD: &str = "pkgadd -n -a /var/tmp/admin -d /var/tmp/new.pkg COSvboxsvc";
 const WEB: &str = "svc:/site/xvm/vbox:web";
 
 /// An instance made by hand, with a property of its own.
@@ -37,6 +40,27 @@ fn state(host: &Host) -> String {
 fn vm_state(host: &Host) -> String {
     let said = host.sh("/opt/VirtualBox/VBoxManage showvminfo web --machinereadable").stdout;
     said.lines().find_map(|line| line.strip_prefix("VMState=")).unwrap_or_default().trim_matches('"').to_string()
+}
+
+/// A host with 0.19 and an instance made by hand, and this release as a file.
+fn before_the_upgrade() -> Host {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().old[1], "").expect_success();
+    host.sh(&format!("svccfg import {MANIFEST}")).expect_success();
+    add_instance(&host);
+    fs::copy(&made().current, host.root().join("var/tmp/new.pkg")).unwrap();
+    host
+}
+
+/// Puts something else in the place of a program, or of a script, and gives what puts it back.
+fn replace(host: &Host, path: &str, script: &str) -> String {
+    let place = host.root().join(path.trim_start_matches('/'));
+    let kept = format!("/var/tmp/kept/{}", place.file_name().unwrap().to_str().unwrap());
+    host.sh(&format!("mkdir -p /var/tmp/kept && mv {path} {kept}")).expect_success();
+    fs::write(&place, script).unwrap();
+    fs::set_permissions(&place, Permissions::from_mode(0o755)).unwrap();
+    format!("mv {kept} {path}")
 }
 
 #[test]
@@ -118,46 +142,155 @@ fn a_cut_datastream_leaves_the_old_release() {
 
 #[test]
 fn a_full_disk_makes_a_partial_installation_that_the_next_one_heals() {
-    let host = host();
-    add_virtualbox(&host);
-    pkgadd(&host, &made().old[1], "").expect_success();
-    host.sh(&format!("svccfg import {MANIFEST}")).expect_success();
-    add_instance(&host);
-    fs::copy(&made().current, host.root().join("var/tmp/new.pkg")).unwrap();
+    let host = before_the_upgrade();
     // The mount is there for this shell only.
-    let add = "pkgadd -n -a /var/tmp/admin -d /var/tmp/new.pkg COSvboxsvc";
     let said = host
-        .sh(&format!("mkdir -p /usr/share/man && mount -t tmpfs -o size=8k tmpfs /usr/share/man && {add}; echo rc=$?"));
+        .sh(&format!("mkdir -p /usr/share/man && mount -t tmpfs -o size=8k tmpfs /usr/share/man && {ADD}; echo rc=$?"));
     let all = said.stdout + &said.stderr;
     assert!(all.contains("rc=2") && all.contains("No space left on device"), "{all}");
     assert_eq!(standing(&host, PACKAGE), "partially installed");
     assert_instance(&host);
-    host.sh(add).expect_success();
+    host.sh(ADD).expect_success();
     assert_eq!(standing(&host, PACKAGE), "completely installed");
     host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
 }
 
 #[test]
 fn a_killed_script_makes_a_partial_installation_that_the_next_one_heals() {
-    let host = host();
-    add_virtualbox(&host);
-    pkgadd(&host, &made().old[1], "").expect_success();
-    host.sh(&format!("svccfg import {MANIFEST}")).expect_success();
-    add_instance(&host);
-    fs::copy(&made().current, host.root().join("var/tmp/new.pkg")).unwrap();
+    let host = before_the_upgrade();
     // postinstall asks svccfg, and that ends the one who asked.
     let killer = "#!/bin/sh\ncase $1 in import) kill -KILL $PPID ;; esac\n";
-    fs::write(host.root().join("var/tmp/svccfg"), killer).unwrap();
-    let add = "pkgadd -n -a /var/tmp/admin -d /var/tmp/new.pkg COSvboxsvc";
-    let swap = "mv /usr/sbin/svccfg /usr/sbin/svccfg.real && cp /var/tmp/svccfg /usr/sbin/svccfg && chmod 755 /usr/sbin/svccfg";
-    let killed = host.sh(&format!("{swap} && {add}; rc=$?; mv /usr/sbin/svccfg.real /usr/sbin/svccfg; exit $rc"));
+    let back = replace(&host, "/usr/sbin/svccfg", killer);
+    let killed = host.sh(ADD);
+    host.sh(&back).expect_success();
     assert_eq!(killed.code, 1, "{}{}", killed.stdout, killed.stderr);
     assert!(killed.stderr.contains("postinstall script did not complete successfully"), "{}", killed.stderr);
     assert_eq!(standing(&host, PACKAGE), "partially installed");
     assert_instance(&host);
-    host.sh(add).expect_success();
+    host.sh(ADD).expect_success();
     assert_eq!(standing(&host, PACKAGE), "completely installed");
     assert_instance(&host);
+}
+
+#[test]
+fn a_killed_pkgadd_leaves_a_partial_installation_that_the_next_one_heals() {
+    let host = before_the_upgrade();
+    // The script that is to place the manifests ends the pkgadd that waits for it.
+    let back = replace(&host, "/usr/sadm/install/scripts/i.manifest", "kill -KILL $PPID\n");
+    let killed = host.sh(ADD);
+    host.sh(&back).expect_success();
+    assert_eq!(killed.code, 128 + 9, "{}{}", killed.stdout, killed.stderr);
+    assert_eq!(standing(&host, PACKAGE), "partially installed");
+    assert!(exists(&host, "/lib/svc/method/vboxsvc"), "it was killed before it had placed anything");
+    assert!(read(&host, MANIFEST).contains("A look-alike of the manifest"), "it was killed after it had placed all");
+    assert_ne!(host.sh(&format!("pkgchk -n {PACKAGE}")).code, 0);
+    assert_instance(&host);
+    // Nobody else decides that an administrator wants to go on.
+    admin(&host, &[("partial", "ask")]);
+    assert_eq!(host.sh(ADD).code, 5);
+    admin(&host, &[]);
+    host.sh(ADD).expect_success();
+    assert_eq!(standing(&host, PACKAGE), "completely installed");
+    host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
+    assert!(!exists(&host, "/lib/svc/method/zfs-zvolrights"), "what 0.19 left is still there");
+    assert_instance(&host);
+}
+
+#[test]
+fn our_scripts_that_fail_tell_how_to_go_on() {
+    let host = before_the_upgrade();
+    let how = "instance=overwrite and partial=nocheck in the file that pkgadd -a names";
+    // Where copies of edited files are to go is a file.
+    fs::write(host.root().join("var/svc/vboxsvc"), "").unwrap();
+    let refused = host.sh(ADD);
+    assert_eq!(refused.code, 1, "{}{}", refused.stdout, refused.stderr);
+    assert!(
+        refused.stdout.contains("Cannot make /var/svc/vboxsvc/replaced.  No file was replaced."),
+        "{}",
+        refused.stdout
+    );
+    assert!(refused.stdout.contains(how), "{}", refused.stdout);
+    assert!(exists(&host, "/lib/svc/method/zfs-zvolrights") && !exists(&host, "/lib/svc/method/vboxsvc"));
+    assert_instance(&host);
+    host.sh("rm /var/svc/vboxsvc").expect_success();
+    let back = replace(
+        &host,
+        "/usr/sbin/svcadm",
+        "#!/bin/sh\ncase $1 in refresh) exit 1 ;; esac\nexec /var/tmp/kept/svcadm \"$@\"\n",
+    );
+    let warned = host.sh(ADD);
+    host.sh(&back).expect_success();
+    assert_eq!(warned.code, 2, "{}{}", warned.stdout, warned.stderr);
+    assert!(warned.stdout.contains(&format!("Cannot refresh {WEB}")), "{}", warned.stdout);
+    assert!(warned.stdout.contains(how), "{}", warned.stdout);
+    assert_eq!(standing(&host, PACKAGE), "partially installed");
+    host.sh(ADD).expect_success();
+    assert_eq!(standing(&host, PACKAGE), "completely installed");
+    assert_instance(&host);
+}
+
+#[test]
+fn a_vm_that_cannot_be_stopped_keeps_the_package() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().current, "").expect_success();
+    let control = Control::new(host.root());
+    let uuid = control.create_vm("web");
+    add_instance(&host);
+    host.sh(&format!(
+        "svccfg -s {WEB} setprop vm/stop_method = astring: acpipowerbutton && \
+         svccfg -s {WEB} setprop vm/stop_timeout = integer: 2 && svcadm refresh {WEB} && svcadm enable {WEB}"
+    ))
+    .expect_success();
+    eventually("the VM runs", || state(&host) == "online" && vm_state(&host) == "running");
+    control.fault(Fault::new(Effect::AcpiIgnored).on(&uuid));
+    let refused = rm(&host, PACKAGE);
+    assert_eq!(refused.code, 1, "{}{}", refused.stdout, refused.stderr);
+    for said in
+        [&format!("{WEB} could not be stopped and went to maintenance"), "Remove it again when the VMs are down"]
+    {
+        assert!(refused.stdout.contains(said), "{}", refused.stdout);
+    }
+    assert_eq!((state(&host).as_str(), vm_state(&host).as_str()), ("maintenance", "running"));
+    assert_eq!(standing(&host, PACKAGE), "partially installed");
+    host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
+    assert_instance(&host);
+    // As it says: with the VM down, once more.
+    host.sh("/opt/VirtualBox/VBoxManage controlvm web poweroff").expect_success();
+    rm(&host, PACKAGE).expect_success();
+    assert_eq!(standing(&host, PACKAGE), "");
+    assert_instance(&host);
+    assert_eq!(
+        read(&host, "/var/svc/vboxsvc/enabled"),
+        format!("{WEB}\n"),
+        "the next installation would not enable it"
+    );
+}
+
+#[test]
+fn an_instance_in_an_edited_manifest_stays_with_its_values() {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().old[1], "").expect_success();
+    let own = "<instance name='web' enabled='false'><property_group name='vm' type='application'>\
+               <propval name='nice' type='integer' value='10'/></property_group></instance>";
+    let there = "<instance name=\"VM_NAME\"";
+    let edited = read(&host, MANIFEST).replace(there, &format!("{own}{there}"));
+    assert!(edited.contains(own));
+    fs::write(host.root().join(&MANIFEST[1..]), &edited).unwrap();
+    host.sh(&format!("svccfg import {MANIFEST}")).expect_success();
+    assert_instance(&host);
+    // A clean-up of SMF's that is under way sees the new manifest as soon as it is there, before it is imported, and
+    // deletes each instance that the manifest no longer has, where nothing keeps it from that.
+    let hasty = "while read source target; do cp -p $source $target; svccfg cleanup; done\n";
+    replace(&host, "/usr/sadm/install/scripts/i.manifest", hasty);
+    pkgadd(&host, &made().current, "").expect_success();
+    assert_instance(&host);
+    assert!(!read(&host, MANIFEST).contains("web"));
+    host.sh("svcadm restart -s manifest-import; svcadm restart manifest-import");
+    eventually("manifests are imported", || host.sh("svcs -Ho state manifest-import").stdout.trim() == "online");
+    assert_instance(&host);
+    assert_eq!(read(&host, "/var/svc/vboxsvc/replaced/vbox-svc.xml"), edited);
 }
 
 #[test]

@@ -6,7 +6,10 @@
 mod svr4_support;
 
 use simhost::Host;
-use svr4_support::{Crafted, add, admin, deliver, exists, host, prepared, read, rm, standing, stream};
+use svr4_support::{
+    Crafted, add, admin, archive, deliver, exists, host, padded, prepared, read, rm, standing, stream, trial,
+};
+use xtask::trial::{Release, historic};
 
 fn package() -> Crafted {
     Crafted::new("ABCx")
@@ -205,6 +208,107 @@ fn one_stream_may_hold_several_packages() {
     assert_eq!(host.sh("pkginfo -q ABCa && pkginfo -q ABCc; echo $?; pkginfo -q ABCb; echo $?").stdout, "0\n1\n");
     assert_eq!(pkgadd("all"), 0);
     host.sh("pkgchk ABCa ABCb ABCc").expect_success();
+}
+
+/// The look-alike of 0.19, made by our own writer.
+#[test]
+fn the_last_of_the_old_releases_comes_and_goes_as_it_did() {
+    let host = host();
+    let folder = tempfile::tempdir().unwrap();
+    let [first, last] = Release::ALL.map(|release| historic(release, 1_700_000_000, folder.path()).unwrap());
+    let added = trial::pkgadd(&host, &last, "");
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    assert!(added.stderr.contains("Installation of <COSvboxsvc> was successful."), "{}", added.stderr);
+    assert_eq!(standing(&host, "COSvboxsvc"), "completely installed");
+    let told = host.sh("pkginfo -l COSvboxsvc").stdout;
+    assert!(told.contains(" 19 installed pathnames"), "{told}");
+    host.sh("pkgchk COSvboxsvc && pkgchk -n COSvboxsvc").expect_success();
+    let method = "/lib/svc/method/vbox.sh";
+    for command in [format!("echo >>{method}"), format!("chmod 644 {method}"), format!("rm {method}")] {
+        host.sh(&command).expect_success();
+        assert_eq!(host.sh("pkgchk COSvboxsvc").code, 1, "{command}");
+        assert_eq!(host.sh("pkgchk -n COSvboxsvc").code, 1, "{command}, -n");
+        // The same version once more.
+        let again = trial::pkgadd(&host, &last, "");
+        assert_eq!(again.code, 0, "{command}: {}", again.stderr);
+        assert!(again.stdout.contains("same architecture and version"), "{}", again.stdout);
+        host.sh("pkgchk COSvboxsvc").expect_success();
+    }
+    trial::pkgadd(&host, &first, "").expect_success();
+    assert_eq!(host.sh("pkgparam COSvboxsvc VERSION").stdout, "0.11\n", "the way back");
+    assert!(exists(&host, "/lib/svc/method/zfs-zvolrights"));
+    host.sh("pkgchk COSvboxsvc").expect_success();
+    host.sh(": >/usr/share/of-others").expect_success();
+    rm(&host, "COSvboxsvc").expect_success();
+    assert!(!read(&host, "/var/sadm/install/contents").contains("COSvboxsvc"));
+    for gone in ["/var/sadm/pkg/COSvboxsvc", method, "/lib/svc/method/zfs-zvolrights", "/usr/share/doc/vboxsvc"] {
+        assert!(!exists(&host, gone), "{gone}");
+    }
+    assert!(exists(&host, "/usr/share/of-others"), "what others have put there is gone");
+    assert_eq!((host.sh("pkginfo -q COSvboxsvc").code, rm(&host, "COSvboxsvc").code), (1, 1));
+}
+
+#[test]
+fn a_request_script_needs_a_person_or_their_answers() {
+    let host = host();
+    let asks = package()
+        .install("request", "echo COLOUR=green >>$1\n")
+        .install("postinstall", "echo $COLOUR >/var/tmp/colour\n");
+    assert_eq!(add(&host, &asks).code, 5);
+    assert_eq!(standing(&host, "ABCx"), "");
+    let pkgadd = |options: &str| host.sh(&format!("pkgadd {options} -a /var/tmp/admin -d /var/tmp/ABCx.pkg ABCx"));
+    host.sh("echo COLOUR=red >/var/tmp/response").expect_success();
+    pkgadd("-n -r /var/tmp/response").expect_success();
+    assert_eq!(read(&host, "/var/tmp/colour"), "red\n");
+    assert_eq!(pkgadd("-n -r /var/tmp/no-such-file").code, 1);
+    pkgadd("").expect_success();
+    assert_eq!(read(&host, "/var/tmp/colour"), "green\n");
+    // Not simulated, and said so.
+    host.sh("echo rscriptalt=root >>/var/tmp/admin").expect_success();
+    let refused = pkgadd("");
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("rscriptalt"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_is_half_done_and_what_does_not_fit_is_the_administrators_to_decide() {
+    let host = host();
+    let decided = |setting: &str, package: &Crafted, goes_on: i32| {
+        for (value, status) in [("quit", 4), ("ask", 5), ("nocheck", goes_on)] {
+            admin(&host, &[(setting, value)]);
+            let added = add(&host, package);
+            assert_eq!(added.code, status, "{setting}={value}: {}", added.stderr);
+        }
+    };
+    assert_eq!(add(&host, &package().install("postinstall", "exit 1\n")).code, 1);
+    decided("partial", &package(), 0);
+    assert_eq!(standing(&host, "ABCx"), "completely installed");
+    rm(&host, "ABCx").expect_success();
+    // More than any disk has. Going on, it does not become what the map says.
+    decided("space", &package().map("@reloc/opt/ABCx/file", "900000000000000000 1 1000000000"), 2);
+}
+
+#[test]
+fn a_stream_may_be_in_two_parts() {
+    let host = host();
+    let mut package = package()
+        .map(": 1 20", ": 2 20")
+        .line("2 f none opt/ABCx/second 0644 root bin @reloc.2/opt/ABCx/second")
+        .file("reloc.2/opt/ABCx/second", "of the second part\n")
+        .file("reloc.1/opt/ABCx/file", "of the first part\n")
+        .map("@reloc/", "@reloc.1/")
+        .without("reloc/opt/ABCx/file");
+    // The map is made while it can see both files.
+    package = package.tampered("reloc.1/opt/ABCx/file", "of the first part\n");
+    let second = ("reloc.2/opt/ABCx/second".to_string(), b"of the second part\n".to_vec());
+    package.files.retain(|(path, _)| *path != second.0);
+    package.tail = archive(&[("pkginfo".into(), package.info.clone().into_bytes()), second]);
+    package.header = Some(padded("# PaCkAgE DaTaStReAm\nABCx 2 20\n# end of header\n"));
+    add(&host, &package).expect_success();
+    assert_eq!(read(&host, "/opt/ABCx/second"), "of the second part\n");
+    host.sh("pkgchk ABCx").expect_success();
+    package.tail.truncate(300);
+    assert_eq!(add(&host, &package).code, 1, "the second part is cut");
 }
 
 /// The table of zone attributes: the package's three, then the exit statuses in the global zone, there with -G, and in a

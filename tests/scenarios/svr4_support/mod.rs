@@ -29,6 +29,10 @@ pub struct Crafted {
     pub table_map: Option<String>,
     pub table_name: String,
     pub has_table: bool,
+    /// What the map's text becomes at last: other line ends and the like.
+    pub map_shape: fn(String) -> String,
+    /// `pkginfo` or `pkgmap`, where the part's archive lacks it.
+    pub part_lacks: Option<&'static str>,
     pub tail: Vec<u8>,
 }
 
@@ -48,6 +52,8 @@ impl Crafted {
             table_map: None,
             table_name: name.into(),
             has_table: true,
+            map_shape: |text| text,
+            part_lacks: None,
             tail: Vec::new(),
         }
     }
@@ -106,7 +112,7 @@ impl Crafted {
             Some((before, path)) => format!("{before}{}\n", facts(path)),
             None => format!("{line}\n"),
         };
-        self.map.lines().map(line).collect()
+        (self.map_shape)(self.map.lines().map(line).collect())
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -130,6 +136,7 @@ impl Crafted {
             ("pkginfo".to_string(), self.info.clone().into_bytes()),
             ("pkgmap".into(), self.map_text().into_bytes()),
         ];
+        files.retain(|(name, _)| Some(name.as_str()) != self.part_lacks);
         files.extend(self.files.clone());
         archive(&files)
     }

@@ -44,7 +44,12 @@ impl Admin {
                 }
             }
         };
-        Ok(Admin { settings: Parameters::parse(&text), quiet })
+        let settings = Parameters::parse(&text);
+        if settings.get("rscriptalt").is_some_and(|user| user != "noaccess") {
+            error("this stand-in runs request scripts as an ordinary user only, whatever rscriptalt says");
+            return Err(FATAL);
+        }
+        Ok(Admin { settings, quiet })
     }
 
     pub fn get(&self, name: &str) -> &str {

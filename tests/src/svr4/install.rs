@@ -98,7 +98,8 @@ impl Job<'_> {
         let info = self.pkginfo()?;
         self.parameters = info.clone();
         let map = fs::read(self.source.join("pkgmap")).map_err(|_| FATAL)?;
-        let Some(objects) = map::parse(&String::from_utf8_lossy(&map)) else {
+        let map = String::from_utf8_lossy(&map);
+        let Some(objects) = map::parse(&map) else {
             error("unable to process pkgmap");
             return Err(FATAL);
         };
@@ -110,7 +111,7 @@ impl Job<'_> {
         self.set_paths(&base);
         checks::package_files(&self.source, &objects)?;
         self.prerequisites()?;
-        self.take_objects(objects, &base);
+        self.take_objects(objects, &base, map::parts(&map));
         checks::space(self.order.admin, &self.placed, self.order.root)?;
         let mut contents = Contents::read(self.order.root).map_err(|_| INTERNAL)?;
         self.settle_with_admin(&contents)?;
@@ -193,9 +194,8 @@ impl Job<'_> {
     }
 
     /// Objects of the classes that are installed, with absolute paths.
-    fn take_objects(&mut self, objects: Vec<Object>, base: &str) {
+    fn take_objects(&mut self, objects: Vec<Object>, base: &str, parts: u32) {
         let classes = self.parameters.classes();
-        let parts = self.parts();
         let kept: Vec<Object> = objects
             .into_iter()
             .filter(|o| o.letter != 'i' && classes.contains(&o.class.as_str()) && o.volume <= parts)
@@ -206,7 +206,7 @@ impl Job<'_> {
         };
         for mut object in kept {
             let tree = if object.path.starts_with('/') { "root" } else { "reloc" };
-            let numbered = if object.volume > 1 { format!("{tree}.{}", object.volume) } else { tree.to_string() };
+            let numbered = if parts > 1 { format!("{tree}.{}", object.volume) } else { tree.to_string() };
             let source = self.source.join(numbered).join(object.path.trim_start_matches('/'));
             object.path = absolute(&object.path);
             if object.letter == 'l' {
@@ -214,13 +214,6 @@ impl Job<'_> {
             }
             self.placed.push(Placed { path: self.on_disk(&object.path), object, source });
         }
-    }
-
-    /// How many parts the map speaks of; lines of later ones are never reached.
-    fn parts(&self) -> u32 {
-        let map = fs::read_to_string(self.source.join("pkgmap")).unwrap_or_default();
-        let first = map.lines().next().and_then(|line| line.strip_prefix(": ")?.split(' ').next()?.parse().ok());
-        first.unwrap_or(1)
     }
 
     /// The path of an object on this system.

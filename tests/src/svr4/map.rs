@@ -64,6 +64,12 @@ pub fn parse(text: &str) -> Option<Vec<Object>> {
     Some(objects)
 }
 
+/// How many parts the first line speaks of. Lines of later ones are never reached.
+pub fn parts(text: &str) -> u32 {
+    let first = text.lines().next().and_then(|line| line.strip_prefix(": ")?.split(' ').next()?.parse().ok());
+    first.unwrap_or(1)
+}
+
 fn object<'a>(mut words: impl Iterator<Item = &'a str>, volume: u32) -> Option<Object> {
     let letter = words.next().filter(|word| word.len() == 1)?.chars().next()?;
     let class = if letter == 'i' { "none" } else { words.next()? };
@@ -110,7 +116,8 @@ fn attributes<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Attribute
 }
 
 fn facts<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Facts> {
-    let mut number = || words.next()?.parse::<i64>().ok();
+    // The real one stops at the first character that is no digit; a CR of a line's end is the one that comes up.
+    let mut number = || words.next()?.trim_end_matches('\r').parse::<i64>().ok();
     Some(Facts { size: number()?.try_into().ok()?, cksum: number()?.try_into().ok()?, mtime: number()? })
 }
 

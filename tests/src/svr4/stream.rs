@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::cpio::{Bad, Counted, unpack};
-use super::{FATAL, INTERNAL, Quit, error};
+use super::{FATAL, INTERNAL, Quit, error, map};
 
 pub const BLOCK: u64 = 512;
 const MAGIC: &[u8] = b"# PaCkAgE DaTaStReAm";
@@ -142,9 +142,14 @@ impl Source {
             return Err(FATAL);
         }
         while let Some(at) = spool.listed.iter().position(|(listed, _)| listed == name) {
-            let (next, _) = spool.listed.remove(0);
+            let (next, parts) = spool.listed.remove(0);
             let to = spool.folder.path().join(&next);
-            let unpacked = fs::create_dir_all(&to).map_err(Bad::Io).and_then(|()| unpack(&mut spool.input, &to));
+            let unpacked = fs::create_dir_all(&to).map_err(Bad::Io).and_then(|()| {
+                unpack(&mut spool.input, &to)?;
+                // It is the map that asks for more parts; the real one takes each when it comes to its files.
+                let map = fs::read_to_string(to.join("pkgmap")).unwrap_or_default();
+                (1..map::parts(&map).min(parts)).try_for_each(|_| unpack(&mut spool.input, &to))
+            });
             let complete = unpacked.is_ok() && ["pkginfo", "pkgmap"].iter().all(|file| to.join(file).is_file());
             if !complete {
                 if let Err(failed) = unpacked {

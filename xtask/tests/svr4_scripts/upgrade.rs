@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use crate::WEB;
 use crate::sandbox::{Sandbox, in_each_shell};
 
 const KEPT: &str = "var/svc/vboxsvc/replaced";
@@ -78,6 +79,30 @@ fn what_cannot_be_kept_ends_the_installation_before_it_is_replaced() {
         sandbox.write(KEPT, "where the folder should be\n");
         assert_eq!(sandbox.run("preinstall").code, 1);
         assert_eq!(sandbox.read(MANIFEST), "edited\n");
+    });
+}
+
+/// SMF's clean-up might delete an instance that only the old manifest had.
+#[test]
+fn services_are_tied_to_the_administrator_before_their_manifests_are_replaced() {
+    in_each_shell(|sandbox| {
+        sandbox.service(WEB, "online", true);
+        sandbox.program("svcprop", "exit 1");
+        assert_eq!(sandbox.run_for("preinstall", "/a").code, 0);
+        assert_eq!(sandbox.calls(), [""; 0], "the instance is not of that root");
+        assert_eq!(sandbox.run("preinstall").code, 0);
+        let tie = "setprop manifestfiles/kept_for_administrator = astring: /etc/svc";
+        let expected = [
+            "svccfg -s svc:/site/xvm/vbox addpg manifestfiles framework",
+            &format!("svccfg -s svc:/site/xvm/vbox {tie}"),
+        ];
+        assert_eq!(sandbox.calls(), expected);
+        sandbox.program("svccfg", "exit 1");
+        let refused = sandbox.run("preinstall");
+        assert!(refused.code == 1 && refused.said.contains("No file was replaced."), "{refused:?}");
+        // What is tied already is left alone.
+        sandbox.program("svcprop", "exit 0");
+        assert_eq!(sandbox.run("preinstall").code, 0);
     });
 }
 
