@@ -255,7 +255,10 @@ fn a_vm_that_cannot_be_stopped_keeps_the_package() {
     assert_eq!(standing(&host, PACKAGE), "partially installed");
     host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
     assert_instance(&host);
-    // As it says: with the VM down, once more.
+    // As it says: added again it is whole, and nothing has become of the VM.
+    pkgadd(&host, &made().current, "").expect_success();
+    assert_eq!((standing(&host, PACKAGE).as_str(), vm_state(&host).as_str()), ("completely installed", "running"));
+    // Or, with the VM down, removed again.
     host.sh("/opt/VirtualBox/VBoxManage controlvm web poweroff").expect_success();
     rm(&host, PACKAGE).expect_success();
     assert_eq!(standing(&host, PACKAGE), "");
