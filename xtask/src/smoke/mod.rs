@@ -9,6 +9,7 @@ pub mod engine;
 pub mod event;
 pub mod expect;
 pub mod guest;
+pub mod image;
 pub mod packages;
 pub mod report;
 pub mod sim;

@@ -9,8 +9,8 @@ const GAP: Duration = Duration::from_secs(1);
 /// How long one question to the zone may take.
 const QUESTION: Duration = Duration::from_secs(30);
 
-/// Tells a boot of the zone from the next one.
-const MARK: &str = "/var/run/vboxsvc-smoke";
+/// Tells a boot from the next one.
+pub const MARK: &str = "/var/run/vboxsvc-smoke";
 
 /// Runs commands in the global zone.
 pub type Run<'a> = &'a mut dyn FnMut(&Command, Duration) -> Result<Ran, TargetError>;

@@ -1,4 +1,4 @@
-//! A guest that has booted, as a target: steps run through its console, its zone is made, it can be rebooted.
+//! A guest that has booted, as a target: steps run on its console or over ssh, its zone is made, it can be rebooted.
 //!
 //! What differs from one system to the next is in its profile.
 
@@ -14,18 +14,22 @@ use super::login::log_in;
 use super::machine::{Hardware, Machine, MachineError};
 use super::profile::{Preparation, Profile};
 use super::session::{FOLDER, Session, SessionError};
+use super::ssh::{Connection, Ssh};
+use super::watch::Watch;
 use crate::smoke::clock::SystemClock;
 use crate::smoke::engine::Clock;
 use crate::smoke::target::{
     Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, by_zlogin, quoted,
 };
-use crate::smoke::zone;
+use crate::smoke::zone::{self, MARK as MARK_OF_BOOT};
 
 /// Between a prompt and the next one of a log-in.
 const ANSWER: Duration = Duration::from_secs(60);
 const GAP: Duration = Duration::from_secs(1);
 /// Unpacking the packages, and giving the zone its own copies.
 const UNPACK: Duration = Duration::from_secs(120);
+/// So many times, one after the other, ssh must let somebody in: the first time a host's key may be about to change.
+const TIMES: u32 = 3;
 /// How much of the console's log goes with a failure.
 const LOG_SHOWN: usize = 64 * 1024;
 
@@ -35,6 +39,8 @@ pub enum BootError {
     Machine(#[from] MachineError),
     #[error("{stage}: {source}")]
     Console { stage: &'static str, source: Box<SessionError>, screen: String },
+    #[error("no way in by ssh: {0}")]
+    Ssh(String),
     #[error("{command}: {reason}")]
     Preparation { command: String, reason: String, screen: String },
 }
@@ -43,7 +49,7 @@ impl BootError {
     /// What the console showed at last.
     pub fn screen(&self) -> &str {
         match self {
-            BootError::Machine(_) => "",
+            BootError::Machine(_) | BootError::Ssh(_) => "",
             BootError::Console { screen, .. } | BootError::Preparation { screen, .. } => screen,
         }
     }
@@ -54,10 +60,23 @@ pub struct Start<'a> {
     pub qemu: &'a Path,
     pub profile: &'a Profile,
     pub hardware: &'a Hardware,
+    /// The way in, where it is not the console.
+    pub ssh: Option<Ssh>,
     /// The run's own: sockets, logs, disks.
     pub folder: &'a Path,
     /// Told what is going on.
     pub tell: &'a mut dyn FnMut(&str),
+}
+
+/// How one gets in.
+enum Way {
+    Console,
+    /// What is up of it now goes with the session, and nobody works on the console.
+    Ssh {
+        ssh: Box<Ssh>,
+        watch: Watch,
+        connection: Option<Connection>,
+    },
 }
 
 pub struct Guest {
@@ -65,6 +84,7 @@ pub struct Guest {
     machine: Machine,
     /// Away only while the guest reboots, and for good when that failed.
     session: Option<Session>,
+    way: Way,
     patience: u32,
     log: PathBuf,
     clock: SystemClock,
@@ -73,16 +93,23 @@ pub struct Guest {
 impl Guest {
     /// Boots, logs in, and prepares what steps take.
     pub fn boot(start: Start) -> Result<Guest, BootError> {
-        let Start { qemu, profile, hardware, folder, tell } = start;
+        let Start { qemu, profile, hardware, ssh, folder, tell } = start;
         let patience = profile.machine.patience.with(hardware.accel);
         let (machine, stream) = Machine::start(qemu, hardware, folder)?;
         tell(&format!("booting, by {}", hardware.accel.word()));
         let log = folder.join("console.log");
         let console =
             Console::new(stream, &log, profile.console.crash.clone()).map_err(|error| at("console", error))?;
-        let session = open(console, profile, patience)?;
         let clock = SystemClock::start();
-        let mut guest = Guest { profile: profile.clone(), machine, session: Some(session), patience, log, clock };
+        let (session, way) = match ssh {
+            None => (open(console, profile, patience)?, Way::Console),
+            Some(ssh) => {
+                let watch = Watch::start(console);
+                let (session, connection) = let_in(&ssh, &watch, &clock, profile.console.boot * patience, patience)?;
+                (session, Way::Ssh { ssh: Box::new(ssh), watch, connection: Some(connection) })
+            }
+        };
+        let mut guest = Guest { profile: profile.clone(), machine, session: Some(session), way, patience, log, clock };
         tell("logged in");
         for preparation in profile.shell.prepare.clone() {
             guest.prepare(&preparation)?;
@@ -125,13 +152,30 @@ impl Guest {
     }
 
     fn reboot_all(&mut self, limit: Duration) -> Result<(), TargetError> {
+        if matches!(self.way, Way::Ssh { .. }) {
+            // Until it goes down it lets people in: the mark, which is in memory, tells that boot from the next one.
+            let marked = self.in_global(&Command::new(["touch", MARK_OF_BOOT]), limit)?;
+            if marked.status != 0 {
+                return Err(TargetError::Failed(format!("cannot write {MARK_OF_BOOT}: {}", marked.stderr.trim())));
+            }
+        }
         let mut session = self.session.take().ok_or_else(|| TargetError::Lost("nobody is logged in".to_string()))?;
         session.leave(&self.profile.shell.reboot).map_err(target_error)?;
         let lost = |error: BootError| TargetError::Lost(error.to_string());
-        let mut profile = self.profile.clone();
-        profile.console.boot = limit / self.patience;
-        self.session = Some(open(session.into_console(), &profile, self.patience).map_err(lost)?);
-        self.prepare(&profile.shell.ready).map_err(lost)
+        self.session = Some(match &mut self.way {
+            Way::Console => {
+                let mut profile = self.profile.clone();
+                profile.console.boot = limit / self.patience;
+                open(session.into_console(), &profile, self.patience).map_err(lost)?
+            }
+            Way::Ssh { ssh, watch, connection } => {
+                let (session, new) = let_in(ssh, watch, &self.clock, limit, self.patience).map_err(lost)?;
+                *connection = Some(new);
+                session
+            }
+        });
+        let ready = self.profile.shell.ready.clone();
+        self.prepare(&ready).map_err(lost)
     }
 
     /// Leaves the guest running, for a person to look at.
@@ -155,6 +199,39 @@ fn open(mut console: Console, profile: &Profile, patience: u32) -> Result<Sessio
         return Err(BootError::Console { stage, source: Box::new(error.into()), screen });
     }
     Session::open(console, FOLDER, patience).map_err(|error| at("the shell", error))
+}
+
+/// Waits until ssh lets somebody into this boot of the guest, and opens a session.
+fn let_in(
+    ssh: &Ssh,
+    watch: &Watch,
+    clock: &dyn Clock,
+    limit: Duration,
+    patience: u32,
+) -> Result<(Session, Connection), BootError> {
+    let (until, mut times) = (clock.now() + limit, 0);
+    let line = format!("test ! -f {MARK_OF_BOOT}");
+    while times < TIMES {
+        if let Some(why) = watch.over() {
+            return Err(BootError::Ssh(why.to_string()));
+        }
+        times = if ssh.succeeds(&line).map_err(ssh_failed)? { times + 1 } else { 0 };
+        if clock.now() >= until {
+            let said = ssh.folder.join("ssh-errors.log");
+            let reason =
+                format!("nobody was let in within {} s; what ssh says is in {}", limit.as_secs(), said.display());
+            return Err(BootError::Ssh(reason));
+        }
+        clock.sleep(GAP);
+    }
+    let (connection, stream) = ssh.connect().map_err(ssh_failed)?;
+    let console = Console::new(stream, &ssh.folder.join("ssh.log"), Vec::new()).map_err(|error| at("ssh", error))?;
+    let session = Session::open(console, FOLDER, patience).map_err(|error| at("the shell", error))?;
+    Ok((session, connection))
+}
+
+fn ssh_failed(error: std::io::Error) -> BootError {
+    BootError::Ssh(format!("{error}; ssh(1) must be installed (Debian: apt-get install openssh-client)"))
 }
 
 /// Finds the disk with the packages, unpacks it, and gives the zone its own copies.

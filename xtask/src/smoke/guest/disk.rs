@@ -15,7 +15,7 @@ use super::qmp::QmpError;
 /// The first member of a disk of files; the guest finds the disk by it.
 pub const MARK: &str = "vboxsvc-smoke-files";
 /// Some systems look at the last part of a disk of any size; none minds a whole MiB.
-const UNIT: u64 = 1024 * 1024;
+pub const UNIT: u64 = 1024 * 1024;
 const JOB: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Error)]

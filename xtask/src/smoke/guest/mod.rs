@@ -11,9 +11,13 @@ pub mod disk;
 pub mod frame;
 pub mod login;
 pub mod machine;
+pub mod metadata;
+pub mod nocloud;
 pub mod profile;
 pub mod qmp;
 pub mod session;
+pub mod ssh;
+pub mod watch;
 
 #[cfg(test)]
 mod fake;

@@ -48,6 +48,8 @@ pub struct Profile {
     pub configuration: Configuration,
     pub machine: MachineData,
     pub console: ConsoleData,
+    /// Steps run over ssh; on the console where it is missing.
+    pub ssh: Option<SshData>,
     pub shell: ShellData,
     pub zone: Option<ZoneData>,
 }
@@ -57,17 +59,23 @@ pub struct Profile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Image {
     pub url: String,
-    /// The checksum of what the address gives, where one is published in a fixed place.
+    /// How much the address gives, for people.
+    pub megabytes: Option<u32>,
+    /// The checksum of what the address gives, where it is known.
     pub sha256: Option<String>,
-    /// The address of a file that holds the checksum.
+    /// The address of a file that holds the checksum, where one is published.
     pub sha256_url: Option<String>,
     /// How what the address gives is packed.
     #[serde(default)]
     pub packed: Packed,
-    /// QEMU's word for the format of the image itself.
-    pub format: String,
     /// A private key that logs in, published with the image.
     pub key_url: Option<String>,
+}
+
+impl Image {
+    fn urls(&self) -> impl Iterator<Item = &String> {
+        [Some(&self.url), self.sha256_url.as_ref(), self.key_url.as_ref()].into_iter().flatten()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -76,7 +84,6 @@ pub enum Packed {
     #[default]
     No,
     Zst,
-    Xz,
 }
 
 /// How a fresh image is told who may log in.
@@ -124,12 +131,21 @@ impl Patience {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConsoleData {
+    /// How one logs in on it; nothing where ssh is the way in.
+    #[serde(default)]
     pub login: Vec<Move>,
     /// What a dying kernel prints.
     pub crash: Vec<String>,
-    /// From power-on to the first prompt.
+    /// From power-on to the first prompt, or until ssh lets somebody in.
     #[serde(deserialize_with = "time")]
     pub boot: Duration,
+}
+
+/// QEMU forwards `${ssh-port}` of this machine to the guest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SshData {
+    pub user: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -191,11 +207,22 @@ impl Profile {
         if self.image.as_ref().and_then(|image| image.sha256.as_ref()).is_some_and(|sum| !hex(sum)) {
             return Some("sha256 is no SHA-256 in hexadecimal");
         }
+        if self.image.iter().flat_map(Image::urls).any(|url| !url.starts_with("https://")) {
+            return Some("an address that does not begin with https:// is not fetched from");
+        }
+        let has_key = self.image.as_ref().is_some_and(|image| image.key_url.is_some());
+        let takes_key = matches!(self.configuration, Configuration::NocloudSmbios | Configuration::CpioDisk);
+        if self.ssh.is_some() != (has_key || takes_key) {
+            return Some("[ssh] belongs together with key-url or a configuration that brings a key");
+        }
+        if self.ssh.is_some() != self.console.login.is_empty() {
+            return Some("either [ssh] or the console's login says how one gets in");
+        }
         if self.features.contains(&Feature::Zone) != self.zone.is_some() {
             return Some("[zone] and the feature \"zone\" belong together");
         }
-        if self.console.login.is_empty() || self.shell.reboot.is_empty() || self.shell.ready.run.is_empty() {
-            return Some("login, reboot and ready must say something");
+        if self.shell.reboot.is_empty() || self.shell.ready.run.is_empty() {
+            return Some("reboot and ready must say something");
         }
         None
     }
@@ -248,7 +275,9 @@ mod tests {
     fn the_profiles_of_this_project_are_right() {
         for profile in read_all(&workspaces_own()).unwrap() {
             let values: BTreeMap<&str, String> =
-                ["disk", "files", "http-port", "metadata", "kernel", "initramfs"].map(|name| (name, "x".into())).into();
+                ["disk", "files", "http-port", "ssh-port", "metadata", "kernel", "initramfs"]
+                    .map(|name| (name, "x".into()))
+                    .into();
             profile.arguments(&values).unwrap();
             assert!(profile.machine.patience.with(Accel::Tcg) >= profile.machine.patience.with(Accel::Kvm));
         }

@@ -3,20 +3,29 @@
 //! Every result says on what it was had. A simulated host and the stand-in guest prove our scripts and the harness as far
 //! as stand-ins go; only an image that was booted proves anything of illumos.
 
+mod images;
 mod prepare;
 mod run;
+mod shell;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::smoke::image::Override;
 use crate::tasks::pkg::Toolchain;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// Where: "sim" (the simulated host), "standin" (a guest made here) or an image; several run side by side
     #[arg(long, value_name = "TARGET", default_value = "sim")]
     target: Vec<String>,
+    /// Use this file as the image of a target, and write nothing to it; may be given several times
+    #[arg(long, value_name = "NAME=PATH")]
+    image_file: Vec<Override>,
     /// Run this suite alone; may be given several times
     #[arg(long, value_name = "SUITE")]
     suite: Vec<String>,
@@ -33,6 +42,24 @@ pub struct Args {
     toolchain: Toolchain,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List the images of real systems: where from, how large, whether they are here
+    Images,
+    /// Get an image, check and unpack it; what was interrupted goes on
+    Fetch {
+        #[arg(value_name = "IMAGE")]
+        image: String,
+    },
+    /// Boot an image, or the stand-in guest, and give its serial console to a person
+    Shell(shell::Args),
+}
+
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
-    run::run(args, workspace)
+    match &args.action {
+        None => run::run(args, workspace),
+        Some(Action::Images) => images::list(workspace),
+        Some(Action::Fetch { image }) => images::fetch(workspace, image),
+        Some(Action::Shell(args)) => shell::run(args, workspace),
+    }
 }

@@ -7,19 +7,23 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Args;
 use crate::built::Built;
 use crate::payload::bootstrap::apt_get;
 use crate::payload::{self, Program};
 use crate::smoke::guest::accel;
 use crate::smoke::guest::booted::{Guest, Start, described};
 use crate::smoke::guest::disk::{self, Base};
-use crate::smoke::guest::machine::{self, Hardware};
-use crate::smoke::guest::profile::{Configuration, Profile};
+use crate::smoke::guest::machine::{self, Hardware, Machine};
+use crate::smoke::guest::metadata;
+use crate::smoke::guest::nocloud::{self, Server};
+use crate::smoke::guest::profile::{self, Configuration, Profile};
+use crate::smoke::guest::ssh::{Ssh, free_port};
+use crate::smoke::image::{self, Kept, Override};
 use crate::smoke::packages::{Executables, Packages};
 use crate::smoke::standin::{initramfs, kernel};
 use crate::smoke::target::Nature;
-use crate::time;
+use crate::tasks::pkg::Toolchain;
+use crate::{signature, time};
 
 /// What the guests of this project take from Debian.
 const DEBIAN_PACKAGES: [&str; 2] = ["qemu-system-x86", "busybox-static"];
@@ -59,10 +63,10 @@ fn stripped(program: &Path, out: &Path) -> Result<PathBuf> {
 }
 
 /// Packages with executables for illumos.
-pub fn illumos_packages(args: &Args, workspace: &Path, out: &Path) -> Result<Packages> {
+pub fn illumos_packages(toolchain: &Toolchain, workspace: &Path, out: &Path) -> Result<Packages> {
     let epoch = time::source_date_epoch(workspace)?;
     let build = |program| {
-        let request = args.toolchain.request(program, workspace, epoch);
+        let request = toolchain.request(program, workspace, epoch);
         Ok::<_, anyhow::Error>(payload::build(&request, &mut |text| eprintln!("{text}"))?.executable)
     };
     let executables = Executables { vboxsvc: build(Program::Runtime)?, stub: build(Program::VirtualBoxStub)? };
@@ -72,7 +76,9 @@ pub fn illumos_packages(args: &Args, workspace: &Path, out: &Path) -> Result<Pac
 /// What a guest's parts are made for and from.
 #[derive(Clone, Copy)]
 pub struct Need<'a> {
-    pub args: &'a Args,
+    pub toolchain: &'a Toolchain,
+    /// Images that somebody has already.
+    pub images: &'a [Override],
     pub workspace: &'a Path,
     pub profile: &'a Profile,
     pub programs: Option<&'a Programs>,
@@ -83,13 +89,16 @@ pub struct Parts {
     qemu: PathBuf,
     profile: Profile,
     hardware: Hardware,
+    pub ssh: Option<Ssh>,
+    /// Serves for as long as the guest may ask.
+    _nocloud: Option<Server>,
 }
 
 impl Parts {
     /// Makes or finds the guest's disks and decides on its hardware.
-    pub fn gather(need: Need, packages: &Packages, folder: &Path) -> Result<Self> {
-        let Need { args, workspace, profile, programs } = need;
-        if args.toolchain.bootstrap && (machine::program().is_err() || initramfs::busybox().is_err()) {
+    pub fn gather(need: Need, packages: Option<&Packages>, folder: &Path) -> Result<Self> {
+        let Need { toolchain, images, workspace, profile, programs } = need;
+        if toolchain.bootstrap && (machine::program().is_err() || initramfs::busybox().is_err()) {
             let install = ["install", "-y", "--no-install-recommends"];
             let caller: Vec<_> = std::env::vars_os().collect();
             apt_get(&[install.as_slice(), &DEBIAN_PACKAGES].concat(), &caller)?;
@@ -97,42 +106,98 @@ impl Parts {
         let qemu = machine::program()?;
         let accel = accel::best(&qemu, folder).context("cannot try KVM")?;
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
-        let mut value = |name, path: &Path| values.insert(name, path.display().to_string());
+        let path = |path: &Path| path.display().to_string();
         let (root, files) = (folder.join("disk.qcow2"), folder.join("files.raw"));
+        let kept = Kept::of(&workspace.join(image::FOLDER), &profile.name);
         match (&profile.image, profile.machine.disk_mib) {
+            (Some(wanted), _) => {
+                let base = base(images, &kept, &profile.name, wanted)?;
+                disk::overlay(&qemu, &root, Base::Image { path: &base, format: image::format(&base)? })?;
+            }
             (None, Some(mib)) => disk::overlay(&qemu, &root, Base::Empty(mib * 1024 * 1024))?,
-            _ => bail!("{}: images cannot be used yet", profile.name),
+            (None, None) => bail!("{}: nothing says what its disk is", profile.name),
         }
-        disk::of_files(&files, &packages.files())?;
-        value("disk", &root);
-        value("files", &files);
-        if profile.configuration == Configuration::Standin {
-            let kernel = kernel::kernel(&workspace.join("target/smoke/kernel"), args.toolchain.bootstrap)?;
-            let image = kernel.image.clone();
-            let simhost = programs.context("the simulated host was not built")?.simhost.clone();
-            let parts = initramfs::Parts { kernel, busybox: initramfs::busybox()?, simhost };
-            let path = folder.join("initramfs");
-            initramfs::write(&parts, &path)?;
-            value("kernel", &image);
-            value("initramfs", &path);
+        disk::of_files(&files, &packages.map(Packages::files).unwrap_or_default())?;
+        values.extend([("disk", path(&root)), ("files", path(&files))]);
+        let mut nocloud = None;
+        let mut key = kept.key();
+        match profile.configuration {
+            Configuration::None => {}
+            Configuration::NocloudSmbios => {
+                key = folder.join("key");
+                let server =
+                    Server::start(nocloud::texts(&new_key(&key)?)).context("cannot serve the configuration")?;
+                values.insert("http-port", server.port().to_string());
+                nocloud = Some(server);
+            }
+            Configuration::CpioDisk => {
+                key = folder.join("key");
+                let disk = folder.join("metadata.cpio");
+                fs::write(&disk, metadata::disk(&new_key(&key)?)).context("cannot write the metadata")?;
+                values.insert("metadata", path(&disk));
+            }
+            Configuration::Standin => {
+                let kernel = kernel::kernel(&workspace.join("target/smoke/kernel"), toolchain.bootstrap)?;
+                let image = kernel.image.clone();
+                let simhost = programs.context("the simulated host was not built")?.simhost.clone();
+                let parts = initramfs::Parts { kernel, busybox: initramfs::busybox()?, simhost };
+                let initramfs = folder.join("initramfs");
+                initramfs::write(&parts, &initramfs)?;
+                values.extend([("kernel", path(&image)), ("initramfs", path(&initramfs))]);
+            }
+        }
+        let mut ssh = None;
+        if let Some(data) = &profile.ssh {
+            let port = free_port().context("cannot find a free port for ssh")?;
+            let (program, user) = (PathBuf::from("ssh"), data.user.clone());
+            ssh = Some(Ssh { program, user, port, key: usable_key(key, &profile.name)?, folder: folder.to_path_buf() });
+            values.insert("ssh-port", port.to_string());
         }
         let (memory_mib, processors) = (profile.machine.memory_mib, profile.machine.processors);
         let hardware = Hardware { accel, memory_mib, processors, arguments: profile.arguments(&values)? };
-        Ok(Parts { qemu, profile: profile.clone(), hardware })
+        Ok(Parts { qemu, profile: profile.clone(), hardware, ssh, _nocloud: nocloud })
     }
 
     pub fn told(&self) -> String {
         described(&self.profile, self.hardware.accel)
     }
 
+    /// Switches the machine on and leaves what becomes of it to a person.
+    pub fn start(&self, folder: &Path) -> Result<Machine> {
+        let (machine, _console) = Machine::start(&self.qemu, &self.hardware, folder)?;
+        Ok(machine)
+    }
+
     pub fn boot(&self, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Guest> {
         let (qemu, profile, hardware) = (&self.qemu, &self.profile, &self.hardware);
-        Guest::boot(Start { qemu, profile, hardware, folder, tell }).map_err(|error| {
+        let ssh = self.ssh.clone();
+        Guest::boot(Start { qemu, profile, hardware, ssh, folder, tell }).map_err(|error| {
             let screen = error.screen().to_string();
             let error = anyhow::Error::new(error);
             if screen.is_empty() { error } else { error.context(format!("the last screen of the guest:\n{screen}\n")) }
         })
     }
+}
+
+/// The image that lies under the overlay.
+fn base(images: &[Override], kept: &Kept, name: &str, wanted: &profile::Image) -> Result<PathBuf> {
+    match images.iter().rfind(|given| given.name == name) {
+        Some(given) => given.path.canonicalize().with_context(|| format!("cannot use {}", given.path.display())),
+        None => Ok(kept.image(wanted)?.canonicalize().with_context(|| format!("cannot use the image of {name}"))?),
+    }
+}
+
+/// Makes the key of one run, and gives its public half.
+fn new_key(path: &Path) -> Result<String> {
+    let (public, _) = signature::generate(path, "vboxsvc-smoke")?;
+    public.to_openssh().context("cannot write the key of the run")
+}
+
+fn usable_key(key: PathBuf, name: &str) -> Result<PathBuf> {
+    if key.is_file() {
+        return Ok(key);
+    }
+    bail!("the key that is published with the image of {name} is not here: `cargo xtask smoke fetch {name}` gets both")
 }
 
 /// A fresh folder for one run of one target.

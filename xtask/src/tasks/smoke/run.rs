@@ -122,9 +122,11 @@ fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
     let made = folder.join("packages");
     let packages = match job.programs {
         Some(programs) if runs_linux(job.place.nature()) => programs.packages(job.workspace, &made)?,
-        _ => illumos_packages(job.args, job.workspace, &made)?,
+        _ => illumos_packages(&job.args.toolchain, job.workspace, &made)?,
     };
     let mut say = |text: &str| tell(Event::Host { text: text.to_string() });
+    // What a guest was booted from outlives it: its server and its key are used until the end.
+    let mut parts = None;
     let mut guest = None;
     let mut sim = None;
     let target: &mut dyn Target = match &job.place {
@@ -134,8 +136,14 @@ fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
             sim.insert(Simulated::boot(&programs.simhost, &packages)?)
         }
         Where::Guest(profile) => {
-            let need = Need { args: job.args, workspace: job.workspace, profile, programs: job.programs };
-            let parts = Parts::gather(need, &packages, folder)?;
+            let need = Need {
+                toolchain: &job.args.toolchain,
+                images: &job.args.image_file,
+                workspace: job.workspace,
+                profile,
+                programs: job.programs,
+            };
+            let parts = parts.insert(Parts::gather(need, Some(&packages), folder)?);
             say(&parts.told());
             guest.insert(parts.boot(folder, &mut say)?)
         }
