@@ -123,6 +123,36 @@ fn a_reboot_of_the_host_stops_and_boots_its_zones() {
     assert!(calls().contains("stop in z1"), "{}", calls());
 }
 
+/// Only root can be several users: run by anybody else, this says that it tested nothing.
+#[test]
+fn a_user_may_what_the_profiles_say_that_root_gives_him() {
+    let host = Host::enclosed();
+    add_service(host.root());
+    host.sh("svcadm restart manifest-import").expect_success();
+    let state = |wanted: &str| host.sh("svcs -Ho state site/test").stdout.trim() == wanted;
+    eventually("the service is online", || state("online"));
+    host.sh("useradd -m -d /export/home/ann ann && passwd -N ann").expect_success();
+    if !nix::unistd::geteuid().is_root() || host.run("su", ["ann", "-c", "true"]).code != 0 {
+        eprintln!("NOT TESTED: it takes root, and a build folder that others may enter, to be another user");
+        return;
+    }
+    assert_eq!(host.run("su", ["-", "ann", "-c", "pwd"]).stdout, "/export/home/ann\n");
+    let unknown = host.run("usermod", ["-P", "Tester", "ann"]);
+    assert_eq!((unknown.code, unknown.stderr.contains("Tester")), (3, true), "{}", unknown.stderr);
+    fs::write(host.root().join("etc/security/prof_attr"), "Tester:::Tests:auths=solaris.smf.manage\n").unwrap();
+    let disable = || host.run("su", ["ann", "-c", "/usr/sbin/svcadm disable -t site/test"]);
+    let denied = disable();
+    assert_eq!((denied.code, denied.stderr.contains("Permission denied")), (1, true), "{}", denied.stderr);
+    host.run("usermod", ["-P", "Tester", "ann"]).expect_success();
+    disable().expect_success();
+    eventually("the service is disabled", || state("disabled"));
+    host.run("usermod", ["-P", "", "ann"]).expect_success();
+    assert_eq!(disable().code, 1, "she has kept what was taken from her");
+    host.run("userdel", ["-r", "ann"]).expect_success();
+    assert_eq!(host.run("su", ["ann", "-c", "true"]).code, 1);
+    assert!(!host.root().join("export/home/ann").exists());
+}
+
 /// The way of guests and smoke tests, which have no test process to hold the host.
 #[test]
 fn a_host_can_be_run_from_the_command_line() {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::smf::startd::{contract, daemon};
-use crate::{enclosure, faults, ips, load, rbac, smf, svr4, system, vbox, zfs, zones};
+use crate::{enclosure, faults, ips, load, rbac, smf, svr4, system, users, vbox, zfs, zones};
 
 /// The daemon's argument that ties its life to whoever holds its standard input.
 pub const UNTIL_STDIN_CLOSES: &str = "--until-stdin-closes";
@@ -22,14 +22,15 @@ pub const PLACES: &[(&str, &[&str])] = &[
     ("lib/svc/bin", &[STARTD]),
     ("lib/svc/method", &[smf::builtin::MANIFEST_IMPORT, rbac::METHOD, zones::METHOD]),
     ("sbin", &["init", "zonename"]),
-    ("usr/bin", &["isainfo", "pkg", "pkginfo", "pkgparam", "svcprop", "svcs", "zonename"]),
+    ("usr/bin", &["isainfo", "passwd", "pkg", "pkginfo", "pkgparam", "su", "svcprop", "svcs", "zonename"]),
     ("usr/sbin", &["halt", "init", "poweroff", "reboot", "svcadm", "svccfg", "zfs", "zlogin", "zoneadm"]),
     ("usr/sbin", &["installf", "pkgadd", "pkgchk", "pkgrm", "removef"]),
+    ("usr/sbin", &["useradd", "userdel", "usermod"]),
 ];
 
 /// The names of all stand-ins, for whoever makes the links.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    let all = [ips::NAMES, smf::NAMES, svr4::NAMES, system::NAMES, vbox::NAMES, zfs::NAMES, zones::NAMES];
+    let all = [ips::NAMES, smf::NAMES, svr4::NAMES, system::NAMES, users::NAMES, vbox::NAMES, zfs::NAMES, zones::NAMES];
     all.into_iter().flatten().copied()
 }
 
@@ -54,6 +55,7 @@ fn run(name: &str, root: &Path, args: &[OsString]) -> ExitCode {
         _ if zfs::NAMES.contains(&name) => zfs::main,
         _ if system::NAMES.contains(&name) => system::main,
         _ if svr4::NAMES.contains(&name) => svr4::main,
+        _ if users::NAMES.contains(&name) => users::main,
         _ if zones::NAMES.contains(&name) => zones::main,
         _ if ips::NAMES.contains(&name) => ips::main,
         _ => vbox::main,

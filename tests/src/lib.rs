@@ -12,6 +12,7 @@ pub mod rbac;
 pub mod smf;
 pub mod svr4;
 mod system;
+mod users;
 pub mod vbox;
 pub mod zfs;
 pub mod zones;

@@ -1,8 +1,10 @@
 //! Who may do what: the caller's authorisations against those an entity or a property group names.
 //!
 //! The user who made the host is its root, unless `ROOT/etc/superuser` names another uid or says `none`. Everyone else
-//! has what `ROOT/etc/user_attr` (`name::::auths=a,b`) grants. The rules are those of smf_security(7).
+//! has what `ROOT/etc/user_attr` grants: by itself (`name::::auths=a,b`), and by the profiles it names (`profiles=X,Y`),
+//! which `ROOT/etc/security/prof_attr` explains. The rules are those of smf_security(7).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -30,8 +32,8 @@ impl Caller {
             Ok(Some(user)) => user.name,
             _ => String::new(),
         };
-        let table = fs::read_to_string(root.join("etc/user_attr")).unwrap_or_default();
-        Caller { superuser, authorisations: granted(&table, &name) }
+        let table = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
+        Caller { superuser, authorisations: granted(&table("etc/user_attr"), &table("etc/security/prof_attr"), &name) }
     }
 
     fn has(&self, wanted: &str) -> bool {
@@ -83,16 +85,32 @@ impl Caller {
     }
 }
 
-fn granted(table: &str, user: &str) -> Vec<String> {
+/// The authorisations of a user: his own, and those of his profiles and of the profiles that these name.
+fn granted(user_attr: &str, prof_attr: &str, user: &str) -> Vec<String> {
+    let mut all = listed(user_attr, user, "auths");
+    let mut profiles = listed(user_attr, user, "profiles");
+    let mut seen = BTreeSet::new();
+    while let Some(profile) = profiles.pop() {
+        all.extend(listed(prof_attr, &profile, "auths"));
+        let further = listed(prof_attr, &profile, "profiles");
+        if seen.insert(profile) {
+            profiles.extend(further);
+        }
+    }
+    all
+}
+
+/// The values of a list among the attributes of all lines about a name. Both databases have five fields, these last.
+fn listed(table: &str, name: &str, list: &str) -> Vec<String> {
     let mut all = Vec::new();
     for line in table.lines() {
         let mut fields = line.splitn(5, ':');
-        if fields.next() != Some(user) || user.is_empty() {
+        if fields.next() != Some(name) || name.is_empty() {
             continue;
         }
         let attributes = fields.nth(3).unwrap_or_default();
-        let auths = attributes.split(';').filter_map(|a| a.trim().strip_prefix("auths="));
-        all.extend(auths.flat_map(|list| list.split(',')).map(|a| a.trim().to_string()));
+        let lists = attributes.split(';').filter_map(|a| a.trim().strip_prefix(list)?.strip_prefix('='));
+        all.extend(lists.flat_map(|values| values.split(',')).map(|value| value.trim().to_string()));
     }
     all
 }
@@ -143,8 +161,18 @@ mod tests {
     #[test]
     fn user_attr_lines_and_wildcards_are_read() {
         let table = "root::::auths=solaris.*\nbob::::type=normal;auths=solaris.smf.manage.*,x.y\nbo::::auths=z\n";
-        assert_eq!(granted(table, "bob"), ["solaris.smf.manage.*", "x.y"]);
+        assert_eq!(granted(table, "", "bob"), ["solaris.smf.manage.*", "x.y"]);
         assert!(grants("solaris.smf.manage.*", "solaris.smf.manage.vbox"));
         assert!(!grants("solaris.smf.manage.*", "solaris.smf.managevbox") && !grants("*", "x"));
+    }
+
+    #[test]
+    fn a_profile_gives_what_it_says_and_what_the_profiles_in_it_say() {
+        let users = "ann::::profiles=VM Operator\nben::::type=normal;profiles=All of it,No Such;auths=x.y\n";
+        let profiles =
+            "VM Operator:::Text:auths=a.b;help=h.html\nAll of it:::Text:profiles=VM Operator,All of it;auths=c\n";
+        assert_eq!(granted(users, profiles, "ann"), ["a.b"]);
+        assert_eq!(granted(users, profiles, "ben"), ["x.y", "c", "c", "a.b"]);
+        assert_eq!(granted(users, profiles, "VM Operator"), [""; 0]);
     }
 }

@@ -67,6 +67,13 @@ impl Simulated {
         }
     }
 
+    /// Run by an ordinary user the host has root alone; and below a folder that is closed to others nobody else can run.
+    fn is_more_than_one_user(&self) -> bool {
+        let mut enter = process::Command::new(&self.simhost);
+        enter.args(["enter", "--user", "nobody"]).arg(&self.root).arg("/usr/bin/zonename").env_clear();
+        matches!(captured(&mut enter, "", POWER), Ok(Some(ran)) if ran.status == 0)
+    }
+
     fn has_program(&self, path: &str) -> bool {
         self.root.join(path).symlink_metadata().is_ok()
     }
@@ -92,7 +99,7 @@ impl Target for Simulated {
         match feature {
             Feature::Svr4 => self.has_program("usr/sbin/pkgadd"),
             Feature::Ips => self.has_program("usr/bin/pkg"),
-            Feature::Users => self.has_program("usr/sbin/useradd"),
+            Feature::Users => self.has_program("usr/sbin/useradd") && self.is_more_than_one_user(),
             Feature::Zone | Feature::Reboot | Feature::StubVirtualbox => true,
             Feature::RealVirtualbox => false,
         }

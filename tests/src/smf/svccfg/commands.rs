@@ -11,7 +11,7 @@ use crate::smf::svcadm::request;
 const SYNTAX: &str = "Syntax error.";
 
 /// Real subcommands that this stand-in does not have.
-const NOT_SIMULATED: [&str; 17] = [
+const NOT_SIMULATED: [&str; 16] = [
     "archive",
     "restore",
     "apply",
@@ -21,7 +21,6 @@ const NOT_SIMULATED: [&str; 17] = [
     "set",
     "help",
     "editprop",
-    "describe",
     "setenv",
     "unsetenv",
     "selectsnap",
@@ -70,6 +69,13 @@ impl Engine<'_, '_> {
             ("delprop", [name]) => self.delete_property(name),
             ("listprop", []) => self.list_properties(None),
             ("listprop", [pattern]) => self.list_properties(Some(pattern)),
+            ("describe", ["-v"]) => self.describe(None, true),
+            ("describe", ["-v", pattern]) => self.describe(Some(pattern), true),
+            ("describe", [option, ..]) if option.starts_with('-') => {
+                Err(format!("this stand-in does not simulate \"describe {option}\".").into())
+            }
+            ("describe", []) => self.describe(None, false),
+            ("describe", [pattern]) => self.describe(Some(pattern), false),
             ("import", files) if !files.is_empty() => self.import_command(files),
             ("validate", []) => self.validate_selected(),
             ("validate", [what]) => self.validate(what),
@@ -208,7 +214,7 @@ impl Engine<'_, '_> {
     }
 }
 
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "select",
     "unselect",
     "list",
@@ -226,6 +232,7 @@ const KNOWN: [&str; 20] = [
     "inventory",
     "cleanup",
     "export",
+    "describe",
     "end",
     "exit",
     "quit",

@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod commands;
+mod describe;
 mod dtd;
 mod export;
 pub mod import;

@@ -95,6 +95,18 @@ impl Engine<'_, '_> {
     /// The selected entity's own properties: not composed.
     pub(super) fn list_properties(&mut self, pattern: Option<&str>) -> Done {
         let groups = self.groups(&self.store()?)?;
+        for (line, ..) in self.listing(&groups, pattern) {
+            self.tool.print(line);
+        }
+        Ok(())
+    }
+
+    /// A line for each group and property that fits the pattern, in columns, and what it is about.
+    pub(super) fn listing<'g>(
+        &self,
+        groups: &'g Groups,
+        pattern: Option<&str>,
+    ) -> Vec<(String, &'g str, Option<&'g str>)> {
         let (pg_pattern, prop_pattern) = match pattern.map(|p| p.split_once('/')) {
             None => (None, None),
             Some(None) => (pattern, None),
@@ -103,22 +115,23 @@ impl Engine<'_, '_> {
         let fits = |pattern: Option<&str>, name: &str| pattern.is_none_or(|p| glob(p.as_bytes(), name.as_bytes()));
         let mut rows = Vec::new();
         for (pg, group) in groups.iter().filter(|(n, _)| fits(pg_pattern, n)) {
+            let about = (pg.as_str(), None);
             if prop_pattern.is_none() {
                 let flags = if group.nonpersistent { "NONPERSISTENT" } else { "" };
-                rows.push((pg.clone(), group.ty.clone(), flags.to_string()));
+                rows.push((pg.clone(), group.ty.clone(), flags.to_string(), about));
             }
             for (prop, property) in group.properties.iter().filter(|(n, _)| fits(prop_pattern, n)) {
                 let readable = self.caller.may_read(group);
                 let values = if readable { shown_values(property) } else { String::new() };
-                rows.push((format!("{pg}/{prop}"), property.ty.to_string(), values));
+                rows.push((format!("{pg}/{prop}"), property.ty.to_string(), values, (pg, Some(prop.as_str()))));
             }
         }
         let width = rows.iter().map(|(n, ..)| n.len()).max().unwrap_or(0);
-        let widest_type = rows.iter().map(|(_, t, _)| t.len()).max().unwrap_or(0);
-        for (name, ty, values) in rows {
-            self.tool.print(format!("{name:width$}  {ty:widest_type$}  {values}").trim_end());
-        }
-        Ok(())
+        let widest_type = rows.iter().map(|(_, t, ..)| t.len()).max().unwrap_or(0);
+        let line = |(name, ty, values, (pg, prop))| {
+            (format!("{name:width$}  {ty:widest_type$}  {values}").trim_end().to_string(), pg, prop)
+        };
+        rows.into_iter().map(line).collect()
     }
 
     pub(super) fn change_values(&mut self, verb: &str, arguments: &[Token]) -> Done {

@@ -25,6 +25,15 @@ pub fn store(node: Node, groups: &mut Groups) {
             groups.insert(name.into(), group);
         }
     }
+    let pages = children(node, "documentation").flat_map(|all| children(all, "manpage"));
+    for page in pages {
+        let of = |name| page.attribute(name).unwrap_or_default();
+        let mut group = Group::new("template");
+        for name in ["title", "section", "manpath"] {
+            group.set(name, Type::Astring, of(name));
+        }
+        groups.insert(format!("tm_man_{}{}", of("title"), of("section")), group);
+    }
     for pattern in children(node, "pg_pattern") {
         let (name, ty) = (pattern.attribute("name").unwrap_or_default(), pattern.attribute("type").unwrap_or_default());
         let mut group = Group::new("template_pg_pattern");
@@ -57,6 +66,9 @@ fn property_pattern(node: Node, of: &str) -> Group {
     group.set("type", Type::Astring, node.attribute("type").unwrap_or_default());
     group.set("required", Type::Boolean, node.attribute("required").unwrap_or("false"));
     describe(node, &mut group);
+    if let Some(visibility) = children(node, "visibility").next() {
+        group.set("visibility", Type::Astring, visibility.attribute("value").unwrap_or_default());
+    }
     if let Some(cardinality) = children(node, "cardinality").next() {
         group.set("cardinality_min", Type::Count, cardinality.attribute("min").unwrap_or("0"));
         group.set("cardinality_max", Type::Count, cardinality.attribute("max").unwrap_or(UNLIMITED));
