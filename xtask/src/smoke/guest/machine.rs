@@ -163,6 +163,7 @@ fn connect(process: &mut Child, folder: &Path, said: &Path) -> Result<(UnixStrea
 
 #[cfg(test)]
 mod tests {
+    use super::super::{disk, profile, ssh};
     use super::*;
 
     fn hardware(arguments: &[&str]) -> Hardware {
@@ -198,5 +199,35 @@ mod tests {
             panic!()
         };
         assert!(error.to_string().contains("abacus"), "{error}");
+    }
+
+    /// No image is booted: the processors never run.
+    #[test]
+    fn qemu_takes_the_machine_of_every_image() {
+        let Ok(qemu) = program() else {
+            eprintln!("not run: no QEMU here");
+            return;
+        };
+        for profile in profile::read_all(&crate::flags::workspace().join(profile::FOLDER)).unwrap() {
+            if profile.image.is_none() {
+                continue;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let file = |name: &str| folder.path().join(name).display().to_string();
+            for name in ["files", "metadata"] {
+                fs::write(file(name), vec![0; 1 << 20]).unwrap();
+            }
+            disk::overlay(&qemu, Path::new(&file("disk")), disk::Base::Empty(1 << 20)).unwrap();
+            let ssh = ssh::free_port().unwrap().to_string();
+            let values = [("disk", file("disk")), ("files", file("files")), ("metadata", file("metadata"))];
+            let ports = [("ssh-port", ssh), ("http-port", "1".to_string())];
+            let mut arguments = profile.arguments(&values.into_iter().chain(ports).collect()).unwrap();
+            arguments.push("-S".to_string());
+            let hardware = Hardware { accel: Accel::Tcg, memory_mib: 64, processors: 2, arguments };
+            let started = Machine::start(&qemu, &hardware, folder.path());
+            let (mut machine, _console) = started.unwrap_or_else(|error| panic!("{}: {error}", profile.name));
+            let status = machine.qmp.execute("query-status", json!({})).unwrap();
+            assert_eq!(status.get("running"), Some(&json!(false)), "{}", profile.name);
+        }
     }
 }

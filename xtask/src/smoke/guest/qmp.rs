@@ -86,16 +86,6 @@ impl Qmp {
         }
     }
 
-    /// A command of the human monitor; its answer is text, empty where all is well.
-    pub fn human(&mut self, line: &str, limit: Duration) -> Result<(), QmpError> {
-        let answer = self.execute_within("human-monitor-command", json!({ "command-line": line }), limit)?;
-        match answer.as_str().map(str::trim) {
-            Some("") => Ok(()),
-            Some(reason) => Err(QmpError::Refused { command: line.to_string(), reason: reason.to_string() }),
-            None => Err(QmpError::Malformed(answer.to_string())),
-        }
-    }
-
     /// Waits for one of these events; all that come before it are dropped.
     pub fn wait_event(&mut self, names: &[&str], limit: Duration) -> Result<Event, QmpError> {
         let until = Instant::now() + limit;
@@ -215,19 +205,6 @@ mod tests {
         let (qmp, _server) = scripted(vec![vec![r#"{"return": {}, "id": 1}"#], vec![refusal]]);
         let error = qmp.unwrap().execute("snapshot-load", json!({})).unwrap_err();
         assert_eq!(error.to_string(), "QEMU refuses snapshot-load: no such snapshot");
-    }
-
-    #[test]
-    fn the_human_monitor_complains_by_saying_anything() {
-        let (qmp, _server) = scripted(vec![
-            vec![r#"{"return": {}, "id": 1}"#],
-            vec![r#"{"return": "", "id": 2}"#],
-            vec![r#"{"return": "Error: no block device\r\n", "id": 3}"#],
-        ]);
-        let mut qmp = qmp.unwrap();
-        qmp.human("savevm boot", ANSWER).unwrap();
-        let error = qmp.human("savevm boot", ANSWER).unwrap_err().to_string();
-        assert_eq!(error, "QEMU refuses savevm boot: Error: no block device");
     }
 
     #[test]

@@ -34,13 +34,6 @@ pub enum SessionError {
     Console(#[from] ConsoleError),
 }
 
-impl SessionError {
-    /// Whether the guest can still be used.
-    pub fn is_final(&self) -> bool {
-        !matches!(self, SessionError::TimedOut(_))
-    }
-}
-
 pub struct Session {
     console: Console,
     folder: String,
