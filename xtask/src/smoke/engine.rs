@@ -171,9 +171,8 @@ impl Engine<'_> {
         limit: Duration,
     ) -> Result<(), Failure> {
         let began = self.clock.now();
-        let mut last: Option<Failure> = None;
+        let (mut last, mut left): (Option<Failure>, _) = (None, limit);
         loop {
-            let left = limit.saturating_sub(self.clock.now().saturating_sub(began));
             let tried = match self.target.run(place, command, left) {
                 Ok(ran) => match expected.faults(&ran) {
                     faults if faults.is_empty() => return Ok(()),
@@ -189,6 +188,7 @@ impl Engine<'_> {
                 return Err(in_vain(last, limit));
             }
             self.clock.sleep(gap);
+            left = limit.saturating_sub(self.clock.now().saturating_sub(began));
         }
     }
 

@@ -4,6 +4,7 @@
 //! and tells what happens in events; `expect` judges. None of the three knows what the host is: a simulated one, a guest
 //! under QEMU (`guest`), or a real illumos there.
 
+pub mod absent;
 pub mod clock;
 pub mod engine;
 pub mod event;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::accel::Accel;
+use super::clean::Cleaner;
 use super::console::{Console, ConsoleError};
 use super::disk::MARK;
 use super::login::log_in;
@@ -32,6 +33,8 @@ const UNPACK: Duration = Duration::from_secs(120);
 const TIMES: u32 = 3;
 /// How much of the console's log goes with a failure.
 const LOG_SHOWN: usize = 64 * 1024;
+/// The file, in a run's folder, that holds all that came from the console.
+pub const CONSOLE_LOG: &str = "console.log";
 
 #[derive(Debug, Error)]
 pub enum BootError {
@@ -97,7 +100,7 @@ impl Guest {
         let patience = profile.machine.patience.with(hardware.accel);
         let (machine, stream) = Machine::start(qemu, hardware, folder)?;
         tell(&format!("booting, by {}", hardware.accel.word()));
-        let log = folder.join("console.log");
+        let log = folder.join(CONSOLE_LOG);
         let console =
             Console::new(stream, &log, profile.console.crash.clone()).map_err(|error| at("console", error))?;
         let clock = SystemClock::start();
@@ -294,15 +297,17 @@ impl Target for Guest {
     }
 
     fn console(&mut self) -> Vec<Evidence> {
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(log.get(log.len().saturating_sub(LOG_SHOWN)..).unwrap_or_default());
-        let mut found = vec![Evidence { name: "console log".to_string(), text: log.into_owned() }];
-        let screen = self.screen();
-        if !screen.is_empty() {
-            found.push(Evidence { name: "last screen".to_string(), text: screen });
-        }
-        found
+        shown(&self.log.clone(), &self.screen())
     }
+}
+
+/// The end of a console's log, and its last screen where there is one.
+pub fn shown(log: &Path, screen: &str) -> Vec<Evidence> {
+    let log = std::fs::read(log).unwrap_or_default();
+    let log = Cleaner::default().feed(log.get(log.len().saturating_sub(LOG_SHOWN)..).unwrap_or_default());
+    let evidence = |name: &str, text: &str| Evidence { name: name.to_string(), text: text.to_string() };
+    let both = [evidence("console log", &log), evidence("last screen", screen)];
+    both.into_iter().filter(|evidence| !evidence.text.is_empty()).collect()
 }
 
 /// How a guest is told of, for people.

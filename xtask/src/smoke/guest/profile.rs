@@ -248,15 +248,19 @@ pub fn read_all(folder: &Path) -> Result<Vec<Profile>, ProfileError> {
     }
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
-    let read = |path: &PathBuf| {
-        let failed = |source| ProfileError::Read { path: path.clone(), source };
-        Profile::parse(path, &fs::read_to_string(path).map_err(failed)?)
-    };
-    paths.iter().map(read).collect()
+    paths.iter().map(|path| read(path)).collect()
 }
 
-/// The profile of this name.
+fn read(path: &Path) -> Result<Profile, ProfileError> {
+    let failed = |source| ProfileError::Read { path: path.to_path_buf(), source };
+    Profile::parse(path, &fs::read_to_string(path).map_err(failed)?)
+}
+
+/// The profile of this name, or in this file where it is named like one.
 pub fn find(folder: &Path, name: &str) -> Result<Profile, ProfileError> {
+    if name.ends_with(".toml") {
+        return read(Path::new(name));
+    }
     let all = read_all(folder)?;
     let there = all.iter().map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ");
     let found = all.into_iter().find(|profile| profile.name == name);

@@ -20,7 +20,8 @@ use crate::tasks::pkg::Toolchain;
 pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Where: "sim" (the simulated host), "standin" (a guest made here) or an image; several run side by side
+    /// Where: "sim" (the simulated host), "standin" (a guest made here), an image, or a profile's file (NAME.toml); several
+    /// run side by side
     #[arg(long, value_name = "TARGET", default_value = "sim")]
     target: Vec<String>,
     /// Use this file as the image of a target, and write nothing to it; may be given several times
@@ -29,6 +30,9 @@ pub struct Args {
     /// Run this suite alone; may be given several times
     #[arg(long, value_name = "SUITE")]
     suite: Vec<String>,
+    /// Read the suites from here; pkg/smoke in the workspace if not given
+    #[arg(long, value_name = "DIR")]
+    suites: Option<PathBuf>,
     /// Where the reports go; target/smoke in the workspace if not given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,

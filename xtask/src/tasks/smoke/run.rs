@@ -4,15 +4,18 @@ use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::Args;
 use super::prepare::{Need, Parts, Programs, folder, illumos_packages, runs_linux};
+use crate::smoke::absent::{Absence, tell_of};
 use crate::smoke::clock::SystemClock;
-use crate::smoke::engine::Engine;
+use crate::smoke::engine::{Clock, Engine};
 use crate::smoke::event::{Count, Event, Record};
+use crate::smoke::guest::booted::{BootError, CONSOLE_LOG, shown};
 use crate::smoke::guest::profile::{self, Profile};
 use crate::smoke::report::html::{self, Page};
 use crate::smoke::report::live::Live;
@@ -48,18 +51,21 @@ struct Done {
 }
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
-    let suites = suite::chosen(suite::read_all(&workspace.join(suite::FOLDER))?, &args.suite)?;
+    let folder = args.suites.clone().unwrap_or_else(|| workspace.join(suite::FOLDER));
+    let suites = suite::chosen(suite::read_all(&folder)?, &args.suite)?;
     let out = args.out.clone().unwrap_or_else(|| workspace.join("target/smoke"));
     let mut targets: Vec<(String, Where)> = Vec::new();
     for name in &args.target {
-        if targets.iter().any(|(other, _)| other == name) {
-            continue;
-        }
-        let place = match name.as_str() {
-            SIM => Where::Sim,
-            name => Where::Guest(Box::new(profile::find(&workspace.join(profile::FOLDER), name)?)),
+        let (name, place) = match name.as_str() {
+            SIM => (SIM.to_string(), Where::Sim),
+            name => {
+                let profile = profile::find(&workspace.join(profile::FOLDER), name)?;
+                (profile.name.clone(), Where::Guest(Box::new(profile)))
+            }
         };
-        targets.push((name.clone(), place));
+        if targets.iter().all(|(other, _)| *other != name) {
+            targets.push((name, place));
+        }
     }
     // Once for all: cargo would have them wait for each other anyway.
     let linux = targets.iter().any(|(_, place)| runs_linux(place.nature()));
@@ -111,9 +117,10 @@ fn one(job: Job) -> Result<Done> {
         }
         events.push(event);
     };
+    let clock = SystemClock::start();
     let error = target(&job, &folder, &mut tell).err();
     if let Some(error) = &error {
-        tell(Event::Host { text: format!("{error:#}") });
+        tell_of(absence(error, &folder, clock.now()), job.suites, &mut tell);
     }
     Ok(Done { record: Record { target: job.name.clone(), nature, events }, folder, error })
 }
@@ -157,6 +164,15 @@ fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
     Ok(())
 }
 
+/// Why there is no host; a guest that has booted, but not well, has shown something.
+fn absence(error: &anyhow::Error, folder: &Path, time: Duration) -> Absence {
+    let (fault, screen) = match error.downcast_ref::<BootError>() {
+        Some(boot) => (boot.to_string(), boot.screen()),
+        None => (format!("{error:#}"), ""),
+    };
+    Absence { fault, evidence: shown(&folder.join(CONSOLE_LOG), screen), seconds: time.as_secs_f64() }
+}
+
 fn count(record: &Record) -> Count {
     outcomes(&record.events).iter().fold(Count::default(), |total, suite| total.and(suite.count))
 }
@@ -170,7 +186,7 @@ fn reports(done: &[Done], out: &Path) -> Result<PathBuf> {
     };
     let records: Vec<Record> = done.iter().map(|done| done.record.clone()).collect();
     write("junit.xml", junit::render(&records)?)?;
-    let log = |done: &Done| fs::read(done.folder.join("console.log")).unwrap_or_default();
+    let log = |done: &Done| fs::read(done.folder.join(CONSOLE_LOG)).unwrap_or_default();
     let pages: Vec<_> = done.iter().map(|done| Page::new(&done.record, &log(done))).collect();
     let when = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string();
     write("report.html", html::render(&pages, env!("CARGO_PKG_VERSION"), &when)?)
