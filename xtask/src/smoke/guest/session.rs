@@ -28,6 +28,8 @@ pub enum SessionError {
     TimedOut(Duration),
     #[error("the console is too noisy: {0} did not come over whole in {TRIES} tries")]
     Noise(&'static str),
+    #[error("the guest cannot write to {0} what it is sent: is its disk full?")]
+    NoRoom(String),
     #[error("the shell does not answer any more after a program that did not end within {} s", .0.as_secs())]
     Stuck(Duration),
     #[error(transparent)]
@@ -68,14 +70,13 @@ impl Session {
     pub fn run(&mut self, words: &[String], stdin: &[u8], limit: Duration) -> Result<Ran, SessionError> {
         let command = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ") + "\n";
         for _ in 0..TRIES {
-            self.send("command", command.as_bytes())?;
-            self.send("input", stdin)?;
+            self.send(&[("command", command.as_bytes()), ("input", stdin)])?;
             let sums = format!("{} {}", frame::summed(command.as_bytes()), frame::summed(stdin));
             if let Some(ran) = self.ended(&sums, limit)? {
                 return Ok(ran);
             }
         }
-        Err(SessionError::Noise("a command"))
+        Err(self.torn("a command")?)
     }
 
     /// Types something that ends the session, such as a reboot, and expects no answer.
@@ -126,25 +127,36 @@ impl Session {
     /// Writes a file of the session and makes sure that it came over whole.
     fn write(&mut self, name: &str, content: &[u8]) -> Result<(), SessionError> {
         for _ in 0..TRIES {
-            self.send(name, content)?;
-            let id = self.number();
+            self.send(&[(name, content)])?;
             let check = format!("[ \"`cksum <{}/{name}`\" = \"{}\" ]", self.folder, frame::summed(content));
-            self.console
-                .write(&format!("{check} && printf '@@%s %s\\n' whole {id} || printf '@@%s %s\\n' torn {id}\n"))?;
-            let (whole, torn) = (format!("@@whole {id}\n"), format!("@@torn {id}\n"));
-            let is_whole = self.console.wait("a checksum", ANSWER * self.patience, |text| {
-                let found = |mark: &str| text.find(mark).map(|at| at + mark.len());
-                found(&whole).map(|end| (true, end)).or_else(|| found(&torn).map(|end| (false, end)))
-            })?;
-            if is_whole {
+            if self.asked(&check)? {
                 return Ok(());
             }
         }
-        Err(SessionError::Noise("a file"))
+        Err(self.torn("a file")?)
     }
 
-    fn send(&mut self, name: &str, content: &[u8]) -> Result<(), SessionError> {
-        let lines = frame::lines_that_write(&format!("{}/{name}", self.folder), content);
+    /// Why something did not come over whole: a full disk loses as much as line noise, and every time.
+    fn torn(&mut self, what: &'static str) -> Result<SessionError, SessionError> {
+        let has_room = self.asked(&format!("echo room >{}/room", self.folder))?;
+        Ok(if has_room { SessionError::Noise(what) } else { SessionError::NoRoom(self.folder.clone()) })
+    }
+
+    /// Whether a line of shell succeeds.
+    fn asked(&mut self, line: &str) -> Result<bool, SessionError> {
+        let id = self.number();
+        self.console.write(&format!("{line} && printf '@@%s %s\\n' yes {id} || printf '@@%s %s\\n' no {id}\n"))?;
+        let (yes, no) = (format!("@@yes {id}\n"), format!("@@no {id}\n"));
+        Ok(self.console.wait("an answer", ANSWER * self.patience, |text| {
+            let found = |mark: &str| text.find(mark).map(|at| at + mark.len());
+            found(&yes).map(|end| (true, end)).or_else(|| found(&no).map(|end| (false, end)))
+        })?)
+    }
+
+    fn send(&mut self, files: &[(&str, &[u8])]) -> Result<(), SessionError> {
+        let lines =
+            |(name, content): &(&str, &[u8])| frame::lines_that_write(&format!("{}/{name}", self.folder), content);
+        let lines: Vec<String> = files.iter().flat_map(lines).collect();
         for some in lines.chunks(LINES_AT_ONCE) {
             self.console.write(&(some.join("\n") + "\n"))?;
             self.answered()?;

@@ -63,7 +63,8 @@ if ! mount -t ext4 /dev/vda /host 2>/dev/null; then
     echo 'standin: an empty disk: making its file system'
     mke2fs -q /dev/vda 2>&1 && mount -t ext4 /dev/vda /host || exit 1
 fi
-simhost host create /host --zone smoke && simhost host boot /host && echo 'standin: the simulated host is up'
+# As on illumos /tmp is in memory: a full disk leaves the harness its room there.
+simhost host create /host --zone smoke && mount -t tmpfs tmpfs /host/tmp && simhost host boot /host && echo 'standin: the simulated host is up'
 ";
 
 const HALT: &str = "#!/bin/busybox sh
@@ -71,6 +72,7 @@ export PATH=/usr/bin:/bin
 echo 'standin: the simulated host goes down'
 timeout 60 simhost host halt /host
 sync
+umount /host/tmp
 umount /host 2>/dev/null || mount -o remount,ro /host
 ";
 

@@ -74,3 +74,16 @@ fn a_crash_while_a_program_runs_is_told_at_once() {
     let error = crash.unwrap_err();
     assert_eq!(error.to_string(), "the guest has crashed: panic[cpu0]/thread=0: BAD TRAP");
 }
+
+#[test]
+fn a_disk_without_room_is_not_taken_for_line_noise() {
+    let (guest, mut session) = open(vec![]);
+    // Nothing can be written to a folder either.
+    let folder = guest.folder().join("session");
+    for name in ["command", "room"] {
+        let _ = std::fs::remove_file(folder.join(name));
+        std::fs::create_dir(folder.join(name)).unwrap();
+    }
+    let error = session.run(&words(&["true"]), b"", SOON).unwrap_err();
+    assert!(matches!(&error, SessionError::NoRoom(told) if *told == folder.display().to_string()), "{error}");
+}
