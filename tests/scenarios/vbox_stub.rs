@@ -31,14 +31,18 @@ impl Stubbed {
         for name in ["VBoxManage", "VBoxHeadless"] {
             symlink(vbox_stub_exe(), host.bin().join(name)).unwrap();
         }
-        let init = host.root().join("etc/default/init");
-        let settings = fs::read_to_string(&init).unwrap();
-        let home = host.root().join("home");
-        fs::write(&init, format!("{settings}VBOX_USER_HOME={}\n", home.display())).unwrap();
         for manifest in manifests {
             host.import(manifest);
         }
         let fmri = host.add_instance("web");
+        // Root takes what is said to VirtualBox from the method's own environment alone.
+        let home = host.root().join("home");
+        let environment = format!(
+            "select {fmri}\naddpg method_context framework\n\
+             setprop method_context/environment = astring: \"VBOX_USER_HOME={}\"\nrefresh\n",
+            home.display()
+        );
+        host.svccfg(&environment).expect_success();
         let stubbed = Stubbed { host, fmri };
         stubbed.ask("VBoxManage", &["createvm", "--name", "web", "--register"]);
         stubbed
