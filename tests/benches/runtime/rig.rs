@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use simhost::host::VBOX;
 use simhost::{Host, vbox_stub_exe, vboxsvc_exe};
 use xtask::smf::render::{Variables, render_all};
 
@@ -84,6 +85,13 @@ impl Rig {
         {
             rig.host.import(&manifest.text);
         }
+        // Root takes what is said to VirtualBox from the method's own environment alone.
+        let environment = format!(
+            "select {VBOX}\n\
+             setprop method_context/environment = astring: \"VBOX_USER_HOME={}/home\"\n",
+            root.display()
+        );
+        rig.host.svccfg(&environment).expect_success();
         rig
     }
 
