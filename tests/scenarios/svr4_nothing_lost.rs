@@ -53,6 +53,18 @@ fn before_the_upgrade() -> Host {
     host
 }
 
+/// A host with this release, and a VM that runs by an instance made by hand.
+fn host_with_a_running_vm() -> Host {
+    let host = host();
+    add_virtualbox(&host);
+    pkgadd(&host, &made().current, "").expect_success();
+    Control::new(host.root()).create_vm("web");
+    add_instance(&host);
+    host.sh(&format!("svcadm enable {WEB}")).expect_success();
+    eventually("the VM runs", || state(&host) == "online" && vm_state(&host) == "running");
+    host
+}
+
 /// Puts something else in the place of a program, or of a script, and gives what puts it back.
 fn replace(host: &Host, path: &str, script: &str) -> String {
     let place = host.root().join(path.trim_start_matches('/'));
@@ -88,13 +100,7 @@ fn an_overwriting_upgrade_keeps_what_was_edited_and_drops_what_is_no_longer_deli
 
 #[test]
 fn an_upgrade_leaves_vms_running_and_instances_as_they_are() {
-    let host = host();
-    add_virtualbox(&host);
-    pkgadd(&host, &made().current, "").expect_success();
-    Control::new(host.root()).create_vm("web");
-    add_instance(&host);
-    host.sh(&format!("svcadm enable {WEB}")).expect_success();
-    eventually("the VM runs", || state(&host) == "online" && vm_state(&host) == "running");
+    let host = host_with_a_running_vm();
     pkgadd(&host, &made().next, "").expect_success();
     assert_eq!(vm_state(&host), "running");
     // Its refresh may still be under way.
@@ -105,13 +111,7 @@ fn an_upgrade_leaves_vms_running_and_instances_as_they_are() {
 
 #[test]
 fn removal_saves_vms_first_and_the_next_installation_starts_them_again() {
-    let host = host();
-    add_virtualbox(&host);
-    pkgadd(&host, &made().current, "").expect_success();
-    Control::new(host.root()).create_vm("web");
-    add_instance(&host);
-    host.sh(&format!("svcadm enable {WEB}")).expect_success();
-    eventually("the VM runs", || state(&host) == "online" && vm_state(&host) == "running");
+    let host = host_with_a_running_vm();
     let removed = rm(&host, PACKAGE);
     assert_eq!(removed.code, 0, "{}{}", removed.stdout, removed.stderr);
     assert_eq!((standing(&host, PACKAGE).as_str(), vm_state(&host).as_str()), ("", "saved"));

@@ -12,6 +12,7 @@ pub mod content;
 pub mod contents;
 pub mod finding;
 pub mod flags;
+mod hash;
 pub mod ips;
 pub mod linked;
 pub mod lint;

@@ -6,6 +6,7 @@ use std::io;
 use sha2::{Digest as _, Sha256};
 
 use super::container::Sink;
+use crate::hash::hex;
 
 /// The text that is kept: an SVR4 package's dependencies. pkgadd's own readers have less room.
 const KEPT: &str = "install/depend";
@@ -63,7 +64,7 @@ impl Sink for Digests {
     fn end(&mut self, complete: bool) -> io::Result<()> {
         if let (Some(current), true) = (self.current.take(), complete) {
             let Current { package, source, hasher, size, text } = current;
-            let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = hex(&hasher.finalize());
             self.done.entry(package).or_default().insert(source, Digest { size, sha256, text });
         }
         Ok(())

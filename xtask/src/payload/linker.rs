@@ -14,6 +14,7 @@ use super::link::{LinkError, Plan};
 use super::lld::{self, Lld, LldError};
 use super::stubs::{self, CRT1, StubError};
 use super::toolchain::Toolchain;
+use crate::hash::hex;
 
 /// The C compilers that link for illumos, by the names which the illumos project's cross toolchain has for them.
 const CROSS_COMPILERS: [&str; 2] = ["x86_64-illumos-gcc", "x86_64-unknown-illumos-gcc"];
@@ -157,7 +158,7 @@ fn sysroot_plan(sysroot: &Path, imports: &Imports, lld: &Lld) -> Result<Plan, Li
 fn digest(parts: &[impl AsRef<[u8]>]) -> String {
     let mut digest = Sha256::new();
     parts.iter().for_each(|part| digest.update(part));
-    digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hex(&digest.finalize())
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Lists of checksums, as `sha256sum` writes them: what a signed list says of the files beside it.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use crate::hash::sha256_of_file;
 
 /// One line: what a file's SHA-256 is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +29,10 @@ fn line(line: &str) -> Option<Sum> {
 
 /// What is wrong with the file, if anything is.
 pub fn compare(folder: &Path, sum: &Sum) -> Option<String> {
-    match sha256(&folder.join(&sum.file)) {
-        Ok(found) if found == sum.sha256 => None,
+    match sha256_of_file(&folder.join(&sum.file)) {
+        Ok((found, _)) if found == sum.sha256 => None,
         Ok(_) => Some("is not the file that the list was made of".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is missing".to_owned()),
         Err(error) => Some(format!("cannot be read: {error}")),
     }
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

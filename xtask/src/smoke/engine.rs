@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::event::{Count, Event, Verdict};
 use super::expect::Expected;
 use super::suite::{Action, Step, Suite};
-use super::target::{Command, Evidence, Place, Ran, Target, TargetError, quoted};
+use super::target::{Command, Evidence, Place, Ran, Target, TargetError, quoted_line};
 use super::variables::{VariableError, Variables};
 
 /// Where time comes from.
@@ -116,7 +116,7 @@ impl Engine<'_> {
             // A variable without a value is a fault of the step, told when it is run.
             Action::Run { words, .. } => {
                 let filled = words.iter().map(|word| self.variables.fill(word).unwrap_or_else(|_| word.clone()));
-                filled.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
+                quoted_line(&filled.collect::<Vec<_>>())
             }
             Action::Put { path, .. } => format!("(put {path})"),
             Action::Reboot => "(reboot)".to_string(),

@@ -156,10 +156,14 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// A command line of these words.
+pub fn quoted_line(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
 /// The same command, run in the local zone from the global one: zlogin joins its words and has a shell parse them.
 pub fn by_zlogin(command: &Command) -> Command {
-    let line = command.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-    let words = ["/usr/sbin/zlogin", ZONE, line.as_str()].map(str::to_string).to_vec();
+    let words = ["/usr/sbin/zlogin", ZONE, quoted_line(&command.words).as_str()].map(str::to_string).to_vec();
     Command { words, stdin: command.stdin.clone() }
 }
 

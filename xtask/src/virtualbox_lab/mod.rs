@@ -19,11 +19,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use prerequisites::Missing;
 
 use crate::bounded;
+use crate::hash::sha256;
 
 /// To be raised with every change of the recipe in `build`: a laboratory made by another recipe is not used.
 const RECIPE: u32 = 1;
@@ -101,9 +100,7 @@ impl Site {
 
 /// The name of the laboratory that this recipe and this launcher make.
 fn key(launcher: &[u8]) -> String {
-    let digest = Sha256::digest(launcher);
-    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("sid-{RECIPE}-{short}")
+    format!("sid-{RECIPE}-{:.12}", sha256(launcher))
 }
 
 /// A finished laboratory.

@@ -20,7 +20,7 @@ use super::watch::Watch;
 use crate::smoke::clock::SystemClock;
 use crate::smoke::engine::Clock;
 use crate::smoke::target::{
-    Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, by_zlogin, quoted,
+    Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, by_zlogin, quoted_line,
 };
 use crate::smoke::zone::{self, MARK as MARK_OF_BOOT};
 
@@ -138,7 +138,7 @@ impl Guest {
                 Err(error) => error.to_string(),
             };
             if !preparation.poll || self.session.is_none() || self.clock.now() >= until {
-                let command = preparation.run.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+                let command = quoted_line(&preparation.run);
                 return Err(BootError::Preparation { command, reason, screen: self.screen() });
             }
             self.clock.sleep(GAP);

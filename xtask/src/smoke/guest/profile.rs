@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::accel::Accel;
 use super::login::Move;
+use crate::hash::is_sha256;
 use crate::smoke::target::{Feature, Nature};
 use crate::smoke::variables::replaced;
 
@@ -200,11 +201,10 @@ impl Profile {
     }
 
     fn fault(&self) -> Option<&'static str> {
-        let hex = |sum: &String| sum.len() == 64 && sum.chars().all(|c| c.is_ascii_hexdigit());
         if self.image.is_none() == self.machine.disk_mib.is_none() {
             return Some("either an image or the size of an empty disk says what its disk is");
         }
-        if self.image.as_ref().and_then(|image| image.sha256.as_ref()).is_some_and(|sum| !hex(sum)) {
+        if self.image.as_ref().and_then(|image| image.sha256.as_ref()).is_some_and(|sum| !is_sha256(sum)) {
             return Some("sha256 is no SHA-256 in hexadecimal");
         }
         if self.image.iter().flat_map(Image::urls).any(|url| !url.starts_with("https://")) {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::console::{Console, ConsoleError};
 use super::frame::{self, AGENT, Found};
-use crate::smoke::target::{Ran, quoted};
+use crate::smoke::target::{Ran, quoted_line};
 
 /// Where a guest's shell keeps what it is sent.
 pub const FOLDER: &str = "/tmp/vboxsvc-smoke";
@@ -68,7 +68,7 @@ impl Session {
 
     /// Runs a program.
     pub fn run(&mut self, words: &[String], stdin: &[u8], limit: Duration) -> Result<Ran, SessionError> {
-        let command = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ") + "\n";
+        let command = quoted_line(words) + "\n";
         for _ in 0..TRIES {
             self.send(&[("command", command.as_bytes()), ("input", stdin)])?;
             let sums = format!("{} {}", frame::summed(command.as_bytes()), frame::summed(stdin));
@@ -81,9 +81,8 @@ impl Session {
 
     /// Types something that ends the session, such as a reboot, and expects no answer.
     pub fn leave(&mut self, words: &[String]) -> Result<(), SessionError> {
-        let line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         self.console.skip();
-        Ok(self.console.write(&format!("{line}\n"))?)
+        Ok(self.console.write(&(quoted_line(words) + "\n"))?)
     }
 
     /// Starts what was sent and waits for its end; nothing where it did not come over whole.

@@ -1,18 +1,18 @@
 //! Gets an image by curl: what was interrupted goes on where it ended, and nothing gets its name before it was checked
 //! and unpacked. Afterwards no network is needed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::Kept;
 use crate::bounded;
+use crate::hash::{is_sha256, sha256_of_file};
 use crate::smoke::guest::profile::{self, Packed};
 
 /// No image comes packed in more than this.
@@ -67,7 +67,7 @@ pub fn fetch(curl: &Path, kept: &Kept, wanted: &profile::Image) -> Result<Fetche
     let part = kept.file("download.part");
     begin(&wanted.url, &kept.file("download.url"), &part)?;
     download(curl, &wanted.url, &part, LARGEST)?;
-    let sha256 = digest(&part)?;
+    let (sha256, _) = sha256_of_file(&part).map_err(at(&part))?;
     if let Some(sum) = published.as_ref().filter(|sum| **sum != sha256) {
         let (aside, wanted_sum) = (kept.file("download.wrong"), sum.clone());
         fs::rename(&part, &aside).map_err(at(&aside))?;
@@ -155,20 +155,7 @@ fn small(curl: &Path, url: &str, out: &Path) -> Result<Vec<u8>, FetchError> {
 
 /// The first word that is a SHA-256: files of checksums have it alone, before a name, or after `SHA256 (name) =`.
 fn checksum_in(text: &str) -> Option<String> {
-    let is_sum = |word: &&str| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit());
-    text.split_whitespace().find(is_sum).map(str::to_ascii_lowercase)
-}
-
-fn digest(path: &Path) -> Result<String, FetchError> {
-    let mut file = File::open(path).map_err(at(path))?;
-    let (mut sum, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut buffer).map_err(at(path))? {
-            0 => break,
-            count => sum.update(buffer.get(..count).unwrap_or_default()),
-        }
-    }
-    Ok(sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    text.split_whitespace().find(|word| is_sha256(word)).map(str::to_ascii_lowercase)
 }
 
 /// Writes a key as ssh wants it: for nobody else to read.

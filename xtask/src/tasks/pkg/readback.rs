@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -10,9 +10,9 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::material::Material;
-use super::record::hex;
 use super::to_svr4::RBAC;
 use crate::contents::Contents;
+use crate::hash::{hex, sha256, sha256_of_file, sha256_read};
 use crate::ips::reader as ips_reader;
 use crate::svr4::pkgmap::{Attributes, FileKind, Item, Object};
 use crate::svr4::reader as svr4_reader;
@@ -32,7 +32,7 @@ fn directory_words(mode: u32, owner: &str, group: &str) -> String {
 fn meant(contents: &Contents, material: &Material) -> Result<Objects> {
     let mut objects = Objects::new();
     for file in &contents.files {
-        let sha256 = hex(&Sha256::digest(material.of(&file.path)?));
+        let sha256 = sha256(material.of(&file.path)?);
         objects.insert(file.path.clone(), file_words(file.mode()?, &file.owner, &file.group, &sha256));
     }
     for directory in &contents.directories {
@@ -51,7 +51,7 @@ fn meant_svr4<'a>(contents: &'a Contents, material: &Material) -> Result<(Object
         contents.files.iter().map(|file| (file.path.clone(), file.class.as_str())).collect();
     for database in &contents.rbac.databases {
         let path = contents.rbac.database(database);
-        let sha256 = hex(&Sha256::digest(material.lines(&database.name)?));
+        let sha256 = sha256(material.lines(&database.name)?);
         objects.insert(path.clone(), format!("editable {}", file_words(0o644, "root", "sys", &sha256)));
         classes.insert(path, RBAC);
     }
@@ -62,7 +62,7 @@ fn meant_svr4<'a>(contents: &'a Contents, material: &Material) -> Result<(Object
 fn meant_ips(contents: &Contents, material: &Material) -> Result<Objects> {
     let mut objects = meant(contents, material)?;
     for database in &contents.rbac.databases {
-        let sha256 = hex(&Sha256::digest(material.lines(&database.name)?));
+        let sha256 = sha256(material.lines(&database.name)?);
         objects.insert(contents.rbac.fragment(database), file_words(0o444, "root", "sys", &sha256));
     }
     Ok(objects)
@@ -152,7 +152,7 @@ pub fn svr4(path: &Path, contents: &Contents, material: &Material) -> Result<()>
         faults.push("the dependency on VirtualBox is missing".to_string());
     }
     for (name, text) in &material.scripts {
-        if hashes.done.get(&format!("install/{name}")) != Some(&hex(&Sha256::digest(text))) {
+        if hashes.done.get(&format!("install/{name}")) != Some(&sha256(text)) {
             faults.push(format!("the script {name} is missing, or another"));
         }
     }
@@ -175,26 +175,10 @@ fn attributed(attributes: &Attributes, words: impl Fn(u32, &str, &str) -> String
 /// The gzipped file must give back the plain one.
 pub fn gzip(zipped: &Path, plain: &Path) -> Result<()> {
     let mut unzipped = MultiGzDecoder::new(File::open(zipped)?);
-    if hash(&mut unzipped)? != hash(&mut File::open(plain)?)? {
+    if sha256_read(&mut unzipped)? != sha256_of_file(plain)? {
         bail!("{} does not give back {}", zipped.display(), plain.display());
     }
     Ok(())
-}
-
-fn hash(source: &mut dyn Read) -> io::Result<String> {
-    struct Sink(Sha256);
-    impl io::Write for Sink {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut sink = Sink(Sha256::new());
-    io::copy(source, &mut sink)?;
-    Ok(hex(&sink.0.finalize()))
 }
 
 /// Reads an archive of one package; the hashes of its payloads are by path, or by licence.
@@ -202,7 +186,7 @@ fn read_ips(path: &Path) -> Result<(ips_reader::ReadPackage, BTreeMap<String, St
     let mut hashes = BTreeMap::new();
     let mut look = |delivery: &ips_reader::Delivery<'_>, content: &mut dyn Read| {
         let key = delivery.action.value("path").or(delivery.action.value("license")).unwrap_or_default();
-        hashes.insert(key.to_string(), hash(content)?);
+        hashes.insert(key.to_string(), sha256_read(content)?.0);
         Ok(())
     };
     let mut report = ips_reader::read(&mut File::open(path)?, &mut look)

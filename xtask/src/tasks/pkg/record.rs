@@ -1,17 +1,15 @@
 //! What was made and with what: the build record and the checksums.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::material::Material;
 use super::{Made, write_whole};
 use crate::contents::Contents;
+use crate::hash::{sha256, sha256_of_file};
 use crate::payload::Payload;
 
 /// The record, as `build-record.json` holds it. It tells no time but the one the build believed in.
@@ -60,7 +58,7 @@ impl Record {
         let content = |(path, bytes): (&str, &[u8])| Content {
             path: path.to_string(),
             bytes: bytes.len() as u64,
-            sha256: hex(&Sha256::digest(bytes)),
+            sha256: sha256(bytes),
         };
         debug_assert_eq!(contents.files.len(), material.iter().count());
         Ok(Record {
@@ -113,29 +111,9 @@ pub fn write(out: &Path, record: &Record, made: &[Made]) -> Result<Vec<Made>> {
 
 /// A file as it lies on disk.
 pub fn made(path: &Path, what: &str) -> Result<Made> {
-    let mut file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut hasher = Sha256::new();
-    let mut bytes = 0;
-    let mut chunk = [0; 65536];
-    loop {
-        let n = file.read(&mut chunk).with_context(|| format!("cannot read {}", path.display()))?;
-        if n == 0 {
-            break;
-        }
-        hasher.update(&chunk[..n]);
-        bytes += n as u64;
-    }
+    let (sha256, bytes) = sha256_of_file(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_name().context("a made file has a name")?;
-    Ok(Made {
-        file: name.to_string_lossy().into_owned(),
-        bytes,
-        sha256: hex(&hasher.finalize()),
-        what: what.to_string(),
-    })
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    Ok(Made { file: name.to_string_lossy().into_owned(), bytes, sha256, what: what.to_string() })
 }
 
 fn git(workspace: &Path, args: &[&str]) -> Option<String> {

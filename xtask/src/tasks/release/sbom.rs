@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use crate::hash::sha256;
 use crate::linked::{Component, Components};
 use crate::payload::TARGET;
 
@@ -83,9 +83,8 @@ fn std_component((std, rustc): (&str, &str)) -> Value {
 
 /// A UUID of the contents, marked as one made in a way of our own (version 8).
 fn serial(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    let hex: Vec<char> = hash.iter().flat_map(|byte| format!("{byte:02x}").chars().collect::<Vec<_>>()).collect();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().iter().collect::<String>();
+    let hex = sha256(text.as_bytes());
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     let [a, b, c, d, e] = [part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32)];
     format!("urn:uuid:{a}-{b}-8{c}-a{d}-{e}")
 }

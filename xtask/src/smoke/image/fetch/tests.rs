@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 type Files = BTreeMap<&'static str, Vec<u8>>;
