@@ -76,7 +76,12 @@ pub fn sign(key: &PrivateKey, bytes: &[u8]) -> Result<String, SignatureError> {
 /// Reads a signature that anybody may have written.
 pub fn read(path: &Path) -> Result<SshSig, SignatureError> {
     let text = text(path)?;
-    SshSig::from_pem(text).map_err(|why| SignatureError::NoSignature { path: path.to_owned(), why })
+    let parsed = SshSig::from_pem(text).and_then(|signature| match signature.version() {
+        // The version is the one thing in it that nobody signs, and the crate takes those before the first.
+        SshSig::VERSION => Ok(signature),
+        number => Err(ssh_key::Error::Version { number }),
+    });
+    parsed.map_err(|why| SignatureError::NoSignature { path: path.to_owned(), why })
 }
 
 /// Whether the key signed exactly these bytes, for this purpose.

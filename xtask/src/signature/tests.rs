@@ -194,6 +194,18 @@ fn a_file_that_is_missing_or_another_is_told() {
     assert!(compare(folder.path(), &sum("abc")).unwrap().contains("is not the file"));
 }
 
+/// All but the version is signed, or is the key. The format has one version, and OpenSSH's tool takes older ones.
+#[test]
+fn a_signature_of_another_version_is_none() {
+    let signed = Signed::new();
+    let mut text = signed.signature().into_bytes();
+    let version = "-----BEGIN SSH SIGNATURE-----\n".len() + "SSHSIG\0\0\0\x01".len() * 8 / 6;
+    text[version] ^= 0x10;
+    assert_eq!(SshSig::from_pem(&text).unwrap().version(), 0);
+    let error = signed.with(&text).unwrap_err();
+    assert!(matches!(error, SignatureError::NoSignature { .. }), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
