@@ -28,9 +28,10 @@ impl FakeGuest {
         let terminal = openpty(None, None).unwrap();
         let (keyboard, screen) = (File::from(terminal.master.try_clone().unwrap()), File::from(terminal.master));
         let end = || Stdio::from(terminal.slave.try_clone().unwrap());
-        // setsid(1) makes it the shell's own terminal, so that an interrupt typed on it is one.
-        let shell = Command::new("setsid")
-            .args(["-c", "/bin/sh", "-i"])
+        // setsid(1) makes it the shell's own terminal, so that an interrupt typed on it is one; and env(1) has it heeded
+        // where the tests run in the background of a script, which ignores it.
+        let shell = Command::new("env")
+            .args(["--default-signal=INT,QUIT", "setsid", "-c", "/bin/sh", "-i"])
             .current_dir(folder.path())
             .env("PS1", "\u{1b}[1;32mroot@fake\u{1b}[0m:# ")
             .stdin(end())
