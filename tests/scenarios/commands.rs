@@ -13,6 +13,10 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+fn row<'r>(rows: &'r Value, instance: &str) -> &'r Value {
+    rows.as_array().unwrap().iter().find(|row| row["instance"] == instance).unwrap()
+}
+
 /// Covers: list, vm/name
 #[test]
 fn list_tells_every_instance_by_its_real_name_and_the_state_of_its_vm() {
@@ -23,14 +27,29 @@ fn list_tells_every_instance_by_its_real_name_and_the_state_of_its_vm() {
     scene.vbox.set_rest(&fancy, "saved");
     scene.enable();
     let rows = json(&scene.host.vboxsvc(["list", "--json"]).expect_success().stdout);
-    let row = |name: &str| rows.as_array().unwrap().iter().find(|r| r["instance"] == name).unwrap();
-    assert_eq!(row(WEB)["vm_state"], "running");
-    assert_eq!(row(WEB)["smf_state"], "online");
-    assert!(row(WEB)["monitor"].is_i64() && row(WEB)["uptime_seconds"].is_u64(), "{rows}");
-    assert_eq!(row(&win)["vm"], "Größe \"XL\" (test)");
-    assert_eq!((&row(&win)["vm_state"], &row(&win)["smf_state"]), (&Value::from("saved"), &Value::from("disabled")));
+    let (web, win) = (row(&rows, WEB), row(&rows, &win));
+    assert_eq!(web["vm_state"], "running");
+    assert_eq!(web["smf_state"], "online");
+    assert!(web["monitor"].is_i64() && web["uptime_seconds"].is_u64(), "{rows}");
+    assert_eq!(win["vm"], "Größe \"XL\" (test)");
+    assert_eq!((&win["vm_state"], &win["smf_state"]), (&Value::from("saved"), &Value::from("disabled")));
     let table = scene.host.vboxsvc(["list"]).expect_success().stdout;
     assert!(table.starts_with("INSTANCE") && table.contains("Größe"), "{table}");
+}
+
+/// Covers: vm/name
+#[test]
+fn list_takes_a_vm_for_the_one_that_start_would_take() {
+    let scene = Scene::new(&[]);
+    let uuid = scene.uuid.to_string();
+    let decoy = scene.vbox.create_vm_with(Spec::named(&uuid));
+    scene.vbox.set_rest(&decoy, "saved");
+    for written in [uuid.clone(), uuid.to_uppercase()] {
+        scene.host.setprop(WEB, "vm/name", "astring", &written);
+        let rows = json(&scene.host.vboxsvc(["list", "--json"]).expect_success().stdout);
+        let web = row(&rows, WEB);
+        assert_eq!((&web["vm_state"], &web["remark"]), (&Value::from("poweroff"), &Value::Null), "{written}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What writing and verifying packages costs, payload given, printed as JSON. `cargo xtask bench` runs this and tells what
-//! the goals are.
+//! What writing and verifying packages costs, payload given, each number printed as a line of JSON as soon as there
+//! is one. `cargo xtask bench` runs this and tells what the goals are.
 
 // A benchmark has nothing better to do than to panic.
 #![allow(clippy::unwrap_used)]
@@ -40,13 +40,16 @@ fn main() {
         return;
     }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let mut rows = small(folder.path());
-    eprintln!("small packages are measured");
-    rows.extend(ours(folder.path()));
-    eprintln!("our own packages are measured; a gibibyte takes some minutes");
-    rows.extend(large(folder.path()));
-    let json: Vec<_> = rows.iter().map(|r| serde_json::json!({"row": r.row, "value": r.value, "how": r.how})).collect();
-    println!("{}", serde_json::to_string_pretty(&json).unwrap());
+    tell(&small(folder.path()));
+    tell(&ours(folder.path()));
+    eprintln!("a gibibyte takes some minutes");
+    tell(&large(folder.path()));
+}
+
+fn tell(rows: &[Measured]) {
+    for Measured { row, value, how } in rows {
+        println!("{}", serde_json::json!({"row": row, "value": value, "how": how}));
+    }
 }
 
 /// Milliseconds that something takes, the median of several times.

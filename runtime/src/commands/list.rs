@@ -23,9 +23,10 @@ use crate::settings::Settings;
 use crate::settings::effective::{effective, needs_own};
 use crate::smf::Fmri;
 use crate::smf::svcprop::Properties;
-use crate::virtualbox::Overview;
+use crate::virtualbox::client::overview_deadline;
+use crate::virtualbox::{Overview, meant};
 
-/// How long another user's part of the list may take.
+/// How long another user's part of the list may take beside what VirtualBox may.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +118,7 @@ fn all_rows(world: &World, known: &[Known]) -> anyhow::Result<Vec<Row>> {
         let asked = if user == me.name {
             rows_as(world, &me, &instances)
         } else if me.is_root() {
-            ask_as(user)
+            ask_as(user, instances.len())
         } else {
             Err(anyhow::anyhow!("only {user} and root can ask about this VM"))
         };
@@ -134,9 +135,10 @@ fn all_rows(world: &World, known: &[Known]) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Runs this program as another user, for that user's rows.
-fn ask_as(user: &str) -> anyhow::Result<Vec<Row>> {
+fn ask_as(user: &str, instances: usize) -> anyhow::Result<Vec<Row>> {
     let program = env::current_exe().context("cannot find this program's own file")?;
-    let call = Call::new(program, PATIENCE).args(["list", "--json", "--of-user", user]).env(&handed_on());
+    let patience = PATIENCE.saturating_add(overview_deadline(instances));
+    let call = Call::new(program, patience).args(["list", "--json", "--of-user", user]).env(&handed_on());
     let output = SystemRunner.run(&call)?;
     if !output.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -152,7 +154,7 @@ fn rows_as(world: &World, user: &Identity, instances: &[&Known]) -> anyhow::Resu
     for known in instances {
         registries.entry(world.said_to_virtualbox(&known.settings)).or_insert_with_key(|said| {
             let virtualbox = virtualbox_of(world, user, said.clone(), &SystemRunner);
-            virtualbox.and_then(|virtualbox| Ok(virtualbox.overview()?)).map_err(|error| told(&error))
+            virtualbox.and_then(|virtualbox| Ok(virtualbox.overview(instances.len())?)).map_err(|error| told(&error))
         });
     }
     let row = |known: &&Known| {
@@ -172,17 +174,14 @@ fn rows_as(world: &World, user: &Identity, instances: &[&Known]) -> anyhow::Resu
 }
 
 fn add_state(row: &mut Row, machines: &[Overview], known: &Known) {
-    let vm = &known.settings.vm;
-    let by_uuid = machines.iter().find(|m| m.machine.uuid.to_string() == *vm);
-    let mut by_name = machines.iter().filter(|m| m.machine.name == *vm);
-    match (by_uuid.or_else(|| by_name.next()), by_name.next()) {
-        (_, Some(_)) => row.remark = Some("several VMs have this name: set vm/name to the UUID of one".to_string()),
-        (Some(found), None) => {
+    match meant(machines, |overview| &overview.machine, &known.settings.vm).as_slice() {
+        [] => row.remark = Some(format!("VirtualBox of user {} does not know this VM", row.user)),
+        [found] => {
             row.vm = found.machine.name.clone();
             row.vm_state = found.state.as_ref().map(|s| s.word().to_string());
             row.remark = found.inaccessible.then(|| "VirtualBox cannot read the VM's settings".to_string());
         }
-        (None, None) => row.remark = Some(format!("VirtualBox of user {} does not know this VM", row.user)),
+        _ => row.remark = Some("several VMs have this name: set vm/name to the UUID of one".to_string()),
     }
 }
 

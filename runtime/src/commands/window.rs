@@ -187,7 +187,9 @@ pub fn state(subject: &Subject) -> Option<State> {
     match virtualbox.running() {
         // Running or paused: a window is wanted for both.
         Ok(running) if running.contains(&uuid) => Some(State::Running),
-        Ok(_) => virtualbox.overview().ok()?.into_iter().find(|seen| seen.machine.uuid == uuid)?.state,
+        Ok(running) => {
+            virtualbox.overview(running.len()).ok()?.into_iter().find(|seen| seen.machine.uuid == uuid)?.state
+        }
         Err(_) => None,
     }
 }

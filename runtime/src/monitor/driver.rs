@@ -252,31 +252,30 @@ impl<'w> Driver<'w> {
                 NoKick::None
             }
         };
-        let processes = bring_down::processes(&self.subject);
-        if let Err(error) = &processes {
-            self.subject.log.warn(told(error));
-        }
+        let process = self.child.borrow().is_some() || self.attached.is_some() || self.find_process();
         // The question may take the VM's lock, which whoever keeps our hands off may need.
         let asked = scope == Scope::All && smf == SmfState::Up && nokick == NoKick::None;
         let sight = asked.then(|| self.sight());
-        if self.child.borrow().is_none()
-            && self.attached.is_none()
-            && let Ok([vm, ..]) = processes.as_deref()
-        {
-            // It is watched but not recorded: the record tells the next start which process is this service's own.
-            self.attached = Some(*vm);
-            self.server = server_of(&self.subject);
-        }
         let restart_once = self.subject.files.restart_once.as_ref().is_some_and(|f| matches!(f.read(), Ok(Some(_))));
         self.output.trim();
-        Look {
-            settings: Box::new(self.subject.settings.clone()),
-            smf,
-            nokick,
-            sight,
-            // Where it cannot be told, it may well live: nothing is done that only a dead one allows.
-            process: processes.map_or(true, |living| !living.is_empty()),
-            restart_once,
+        Look { settings: Box::new(self.subject.settings.clone()), smf, nokick, sight, process, restart_once }
+    }
+
+    /// Looks through the host's processes for one of the VM that this monitor does not know. It is not done while there is
+    /// one that it knows: with a thousand monitors on a host it would be most of what they do.
+    fn find_process(&mut self) -> bool {
+        match bring_down::processes(&self.subject) {
+            Ok(living) => {
+                // It is watched but not recorded: the record tells the next start which process is this service's own.
+                self.attached = living.first().copied();
+                self.server = self.attached.and_then(|_| server_of(&self.subject));
+                self.attached.is_some()
+            }
+            Err(error) => {
+                self.subject.log.warn(told(&error));
+                // Where it cannot be told, it may well live: nothing is done that only a dead one allows.
+                true
+            }
         }
     }
 

@@ -14,8 +14,15 @@ use crate::exec::{Call, Output, Runner};
 
 /// The short lists take no lock and do not hang on a hung VM, but on a busy host about one in a hundred stalls 10 s.
 pub const LIST_DEADLINE: Duration = Duration::from_millis(1500);
-/// For one machine in detail; on a hung VM there is never an answer. The long lists need 30 ms for each machine.
+/// For one machine in detail; on a hung VM there is never an answer.
 pub const DETAIL_DEADLINE: Duration = Duration::from_secs(10);
+/// What the long list may take for each machine, beside what one takes: it needs about 30 ms.
+const OVERVIEW_EACH: Duration = Duration::from_millis(100);
+
+/// What an overview of about so many machines may take.
+pub fn overview_deadline(machines: usize) -> Duration {
+    DETAIL_DEADLINE.saturating_add(OVERVIEW_EACH.saturating_mul(u32::try_from(machines).unwrap_or(u32::MAX)))
+}
 
 /// How VirtualBox lists a machine whose settings it cannot read. A healthy one may be called so too.
 const INACCESSIBLE: &str = "<inaccessible>";
@@ -33,6 +40,18 @@ pub struct Programs {
 pub struct Machine {
     pub name: String,
     pub uuid: Uuid,
+}
+
+/// The machines that this UUID or exact name means: more than one where there is no telling which. A UUID goes before a
+/// name that looks like one, as in VirtualBox.
+pub fn meant<'m, T>(all: &'m [T], machine: impl Fn(&T) -> &Machine, name_or_uuid: &str) -> Vec<&'m T> {
+    let by_uuid = name_or_uuid.parse().ok().filter(|uuid| all.iter().any(|m| machine(m).uuid == *uuid));
+    let named = |m: &T| machine(m).name == name_or_uuid;
+    let Some(uuid) = by_uuid.or_else(|| all.iter().find(|m| named(m)).map(|m| machine(m).uuid)) else {
+        return Vec::new();
+    };
+    // A UUID stands twice in the list when a name with line breaks imitates an entry.
+    all.iter().filter(|m| machine(m).uuid == uuid || (by_uuid.is_none() && named(m))).collect()
 }
 
 /// A machine as the overview shows it.
@@ -110,9 +129,9 @@ impl<'a> VirtualBox<'a> {
         Ok(self.short_list("runningvms")?.into_iter().map(|e| e.uuid).collect())
     }
 
-    /// The states of all machines in one call, without a lock. Dear with many machines: about 30 ms for each.
-    pub fn overview(&self) -> Result<Vec<Overview>, AskError> {
-        let entries = self.read(&["list", "-l", "vms"], None, DETAIL_DEADLINE, parse::long_list)?;
+    /// The states of all machines in one call, without a lock. `about`: how many there may be, for it takes its time.
+    pub fn overview(&self, about: usize) -> Result<Vec<Overview>, AskError> {
+        let entries = self.read(&["list", "-l", "vms"], None, overview_deadline(about), parse::long_list)?;
         let overview = entries.into_iter().map(|e| Overview {
             machine: Machine { name: e.name, uuid: e.uuid },
             state: e.state,
@@ -126,30 +145,25 @@ impl<'a> VirtualBox<'a> {
         self.read(&["list", "hdds"], None, DETAIL_DEADLINE, parse::hard_disks)
     }
 
-    /// The one machine of this UUID or exact name. A UUID goes before a name that looks like one, as in VirtualBox.
+    /// The one machine that this UUID or exact name means.
     pub fn find(&self, name_or_uuid: &str) -> Result<Machine, AskError> {
         let name = || name_or_uuid.to_string();
         if !is_fit(name_or_uuid) {
             return Err(AskError::BadName { name: name() });
         }
         let machines = self.machines()?;
-        let by_uuid = name_or_uuid.parse().ok().filter(|uuid| machines.iter().any(|m| m.uuid == *uuid));
-        let found = machines.iter().find(|m| match by_uuid {
-            Some(uuid) => m.uuid == uuid,
-            None => m.name == name_or_uuid,
-        });
-        let machine = found.ok_or_else(|| AskError::NotRegistered { name: name() })?;
-        // A UUID stands twice in the list when a name with line breaks imitates an entry.
-        let same = |m: &&Machine| m.uuid == machine.uuid || (by_uuid.is_none() && m.name == machine.name);
-        let uuids: Vec<Uuid> = machines.iter().filter(same).map(|m| m.uuid).collect();
-        if uuids.len() > 1 {
-            return Err(AskError::Ambiguous { name: name(), uuids });
-        }
+        let machine = match meant(&machines, |m| m, name_or_uuid).as_slice() {
+            [] => return Err(AskError::NotRegistered { name: name() }),
+            [machine] => *machine,
+            several => {
+                return Err(AskError::Ambiguous { name: name(), uuids: several.iter().map(|m| m.uuid).collect() });
+            }
+        };
         if !is_fit(&machine.name) {
             return Err(AskError::BadName { name: machine.name.clone() });
         }
         if machine.name == INACCESSIBLE
-            && self.overview()?.iter().any(|o| o.machine.uuid == machine.uuid && o.inaccessible)
+            && self.overview(machines.len())?.iter().any(|o| o.machine.uuid == machine.uuid && o.inaccessible)
         {
             return Err(AskError::Inaccessible { uuid: machine.uuid });
         }

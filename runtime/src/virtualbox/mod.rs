@@ -15,7 +15,7 @@ pub mod uuid;
 #[cfg(test)]
 pub mod testing;
 
-pub use client::{Machine, Overview, Programs, Sighting, Verb, VirtualBox};
+pub use client::{Machine, Overview, Programs, Sighting, Verb, VirtualBox, meant};
 pub use error::AskError;
 pub use parse::{Info, Medium, Uart, UartMode};
 pub use state::{Group, State};

@@ -1,4 +1,5 @@
-//! What vboxsvc costs on a simulated host: times, processes, CPU and memory of its own, printed as JSON.
+//! What vboxsvc costs on a simulated host: times, processes, CPU and memory of its own, each number printed as a line of
+//! JSON as soon as there is one.
 //!
 //! SMF is the simulated one, and the stub that trial packages carry stands in for VirtualBox, because its VM processes
 //! sleep while they live. Of neither is anything counted. `cargo xtask bench` runs this and tells what the goals are.
@@ -37,20 +38,24 @@ fn main() {
     if counted::go_on_with_programs() {
         return;
     }
+    tell(&[size()]);
     let mut rig = Rig::new();
     rig.grow(FEW);
     eprintln!("{FEW} VMs run");
-    let mut rows = idle(&rig);
-    rows.extend(commands(&rig));
-    rows.extend(one_check(&rig));
-    rows.extend(restarts(&rig));
+    tell(&idle(&rig));
+    tell(&commands(&rig));
+    tell(&one_check(&rig));
+    tell(&restarts(&rig));
     let few = memory(&rig);
     rig.grow(MANY);
     eprintln!("{MANY} VMs run");
-    rows.extend(many(&rig, few));
-    rows.push(size());
-    let json: Vec<_> = rows.iter().map(|r| serde_json::json!({"row": r.row, "value": r.value, "how": r.how})).collect();
-    println!("{}", serde_json::to_string_pretty(&json).unwrap());
+    tell(&many(&rig, few));
+}
+
+fn tell(rows: &[Measured]) {
+    for Measured { row, value, how } in rows {
+        println!("{}", serde_json::json!({"row": row, "value": value, "how": how}));
+    }
 }
 
 /// Between two checks nothing of ours is to happen.

@@ -103,10 +103,14 @@ impl Registry {
 
     /// The machine of this UUID, else of this name.
     pub fn find(&self, asked: &str) -> Result<Option<Machine>> {
-        let machines = self.machines()?;
         let bare = asked.trim_start_matches('{').trim_end_matches('}').to_ascii_lowercase();
-        let found = machines.iter().find(|m| m.uuid == bare).or_else(|| machines.iter().find(|m| m.name == asked));
-        Ok(found.cloned())
+        // Without a look at all others: there may be a thousand.
+        if is_uuid(&bare)
+            && let Some(machine) = Machine::read(&self.folder.join(bare))?
+        {
+            return Ok(Some(machine));
+        }
+        Ok(self.machines()?.into_iter().find(|machine| machine.name == asked))
     }
 
     pub fn create(&self, name: &str, uuid: Option<&str>) -> Result<Machine> {
@@ -115,7 +119,7 @@ impl Registry {
             Some(given) => given.to_ascii_lowercase(),
             None => random_uuid()?,
         };
-        ensure!(uuid.len() == 36 && uuid.chars().all(|c| c == '-' || c.is_ascii_hexdigit()), "{uuid} is no UUID");
+        ensure!(is_uuid(&uuid), "{uuid} is no UUID");
         let folder = self.folder.join(&uuid);
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         File::create(folder.join("lock"))?;
@@ -238,6 +242,10 @@ impl Machine {
         let written = File::create(&new).and_then(|mut file| file.write_all(text.as_bytes()));
         written.and_then(|()| fs::rename(&new, &path)).with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
 }
 
 fn home() -> Result<PathBuf> {

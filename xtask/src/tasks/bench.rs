@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: measures everything that there is a goal for, and tells how it went.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::bench::{Machine, Measured, Outcome, Run, Verdict, page};
 use crate::time;
@@ -99,16 +100,23 @@ fn cargo(workspace: &Path, words: &[&str]) -> Command {
 fn benchmark(workspace: &Path, package: &str, name: &str) -> Result<Vec<Measured>> {
     eprintln!("== measuring: {name}");
     let release = workspace.join("target/release");
-    let output = cargo(workspace, &["bench", "--quiet", "--package", package, "--bench", name])
+    let mut child = cargo(workspace, &["bench", "--quiet", "--package", package, "--bench", name])
         .env("VBOXSVC_EXE", release.join("vboxsvc"))
         .env("VBOX_STUB_EXE", release.join("vbox-stub"))
-        .stderr(Stdio::inherit())
-        .output()
+        .stdout(Stdio::piped())
+        .spawn()
         .with_context(|| format!("cannot run the benchmark {name}"))?;
-    if !output.status.success() {
-        bail!("the benchmark {name} failed ({})", output.status);
+    let lines = BufReader::new(child.stdout.take().context("the benchmark has no output")?).lines();
+    let mut measured = Vec::new();
+    for line in lines {
+        let number: Measured =
+            serde_json::from_str(&line?).with_context(|| format!("the benchmark {name} printed no number"))?;
+        eprintln!("{}: {} ({})", number.row, number.value, number.how);
+        measured.push(number);
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("the benchmark {name} printed no numbers"))
+    let status = child.wait()?;
+    ensure!(status.success(), "the benchmark {name} failed ({status})");
+    Ok(measured)
 }
 
 /// What the kernel says of this machine; a dash for what it does not say.

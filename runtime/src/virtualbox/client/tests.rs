@@ -97,12 +97,12 @@ fn every_call_has_its_deadline_and_only_the_given_environment() {
     let client = runner.client();
     client.machines().unwrap();
     client.running().unwrap();
-    client.overview().unwrap();
+    client.overview(1000).unwrap();
     client.hard_disks().unwrap();
     client.info(&uuid(WEB)).unwrap();
     client.control(&uuid(WEB), Verb::PowerOff, Duration::from_secs(77)).unwrap();
     let deadlines: Vec<_> = runner.calls().iter().map(|c| c.deadline.as_millis()).collect();
-    assert_eq!(deadlines, [1500, 1500, 10_000, 10_000, 10_000, 77_000]);
+    assert_eq!(deadlines, [1500, 1500, 110_000, 10_000, 10_000, 77_000]);
     for call in runner.calls() {
         assert_eq!(call.env, [(OsString::from("LC_ALL"), OsString::from("C.UTF-8"))]);
         assert_eq!((call.program.to_str(), call.stdin), (Some("/opt/VirtualBox/VBoxManage"), None));
@@ -200,7 +200,7 @@ fn an_inaccessible_machine_is_told_from_one_that_is_called_so() {
 #[test]
 fn the_overview_has_the_states_of_all_machines_from_one_call() {
     let runner = FakeRunner::new().on("list -l vms", Ok(sample("iem-in-list-l-vms")));
-    let overview = runner.client().overview().unwrap();
+    let overview = runner.client().overview(1).unwrap();
     let state = |name: &str| overview.iter().find(|o| o.machine.name == name).unwrap().state.clone();
     assert_eq!((state("fill"), state("disks")), (Some(State::Aborted), Some(State::PowerOff)));
     runner.finish();

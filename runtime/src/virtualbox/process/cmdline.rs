@@ -9,6 +9,8 @@ use crate::virtualbox::{Machine, Uuid};
 /// VirtualBox's front ends. `VirtualBox` runs machines itself before release 6 and hands over to `VirtualBoxVM` since.
 const FRONT_ENDS: &[&[u8]] = &[b"VBoxHeadless", b"VirtualBoxVM", b"VirtualBox", b"VBoxSDL"];
 const SERVER: &[u8] = b"VBoxSVC";
+/// What the names above have in common.
+const NAME_PARTS: &[&[u8]] = &[b"VBox", b"VirtualBox"];
 /// VirtualBox's commands are shell scripts on some hosts; for a moment the shell is the process.
 const SHELLS: &[&[u8]] = &[b"sh", b"bash", b"dash", b"ksh", b"ksh93"];
 const START_OPTIONS: &[&[u8]] = &[b"--startvm", b"-startvm", b"-s"];
@@ -38,6 +40,11 @@ pub enum Verdict {
     Yes(NamedBy),
     /// The deciding argument is cut off, and what is left of it does not speak against it.
     Unclear,
+}
+
+/// Whether a name of a front end or of the server can be anywhere in these bytes.
+pub fn names_virtualbox(bytes: &[u8]) -> bool {
+    NAME_PARTS.iter().any(|part| bytes.windows(part.len()).any(|window| window == *part))
 }
 
 impl Arguments {

@@ -66,7 +66,7 @@ pub struct FrontEnd {
 
 /// The live processes of this user that run this machine.
 pub fn of_machine(machine: &Machine, uid: u32) -> io::Result<Vec<FrontEnd>> {
-    of_machine_in(Path::new(PROC), machine, uid, host::seen, host::arguments)
+    of_machine_in(Path::new(PROC), machine, uid, &HOST)
 }
 
 /// VirtualBox's server of this user, which knows his machines' states for as long as it lives. Where he has several, as
@@ -74,8 +74,7 @@ pub fn of_machine(machine: &Machine, uid: u32) -> io::Result<Vec<FrontEnd>> {
 pub fn server(uid: u32, front_end: &Path) -> io::Result<Option<Process>> {
     let proc = Path::new(PROC);
     let mut other = None;
-    for entry in std::fs::read_dir(proc)? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+    for pid in suspects(proc, HOST.may_be_virtualbox)? {
         let Some(process) = look(pid)?.filter(|p| p.uid == uid) else { continue };
         let Some(arguments) = host::arguments(proc, pid)? else { continue };
         let Some(program) = arguments.server() else { continue };
@@ -98,26 +97,39 @@ pub fn alive(pid: i32, started: StartTime) -> bool {
     look(pid).map_or(true, |seen| seen.is_some_and(|process| process.started == started))
 }
 
-fn of_machine_in(
-    proc: &Path,
-    machine: &Machine,
-    uid: u32,
+/// How a host's /proc is read.
+struct Host {
+    /// A quick look that rules out most processes, and none that the others would take for a front end or a server.
+    may_be_virtualbox: fn(&Path, i32) -> bool,
     seen: fn(&Path, i32) -> io::Result<Option<Process>>,
     arguments: fn(&Path, i32) -> io::Result<Option<Arguments>>,
-) -> io::Result<Vec<FrontEnd>> {
-    let mut found = Vec::new();
+}
+
+const HOST: Host = Host { may_be_virtualbox: host::may_be_virtualbox, seen: host::seen, arguments: host::arguments };
+
+/// The processes that are worth a closer look.
+fn suspects(proc: &Path, may_be_virtualbox: fn(&Path, i32) -> bool) -> io::Result<Vec<i32>> {
+    let mut suspects = Vec::new();
     for entry in std::fs::read_dir(proc)? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let process = match seen(proc, pid) {
+        let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+        suspects.extend(pid.filter(|pid| may_be_virtualbox(proc, *pid)));
+    }
+    Ok(suspects)
+}
+
+fn of_machine_in(proc: &Path, machine: &Machine, uid: u32, host: &Host) -> io::Result<Vec<FrontEnd>> {
+    let mut found = Vec::new();
+    for pid in suspects(proc, host.may_be_virtualbox)? {
+        let process = match (host.seen)(proc, pid) {
             // One's own processes can always be seen.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             seen => seen?.filter(|p| p.uid == uid),
         };
         let Some(process) = process else { continue };
-        let Some(arguments) = arguments(proc, pid)? else { continue };
+        let Some(arguments) = (host.arguments)(proc, pid)? else { continue };
         let verdict = arguments.run(machine);
         // Between the two looks the pid may have been given to another process.
-        if verdict == Verdict::No || seen(proc, pid)? != Some(process) {
+        if verdict == Verdict::No || (host.seen)(proc, pid)? != Some(process) {
             continue;
         }
         let Verdict::Yes(named_by) = verdict else { return Err(unclear(pid, machine)) };

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::cmdline::Arguments;
+use super::cmdline::{Arguments, names_virtualbox};
 use super::{Process, StartTime, is_gone};
 
 /// More arguments, or longer ones, than any front end has.
@@ -19,6 +19,17 @@ const MAX_ARGUMENT: usize = 4096;
 const PSARGS: usize = 80;
 /// What `argv` shows at the most.
 const ARGV_FILE: usize = 4096;
+
+/// By what one read tells. Arguments of which the end is missing rule out nothing: a path can be as long.
+pub fn may_be_virtualbox(proc: &Path, pid: i32) -> bool {
+    match psinfo(&proc.join(pid.to_string())) {
+        Ok(info) => info.is_some_and(|info| match info.joined() {
+            Arguments::Joined { text, cut: false } => names_virtualbox(&text),
+            _ => true,
+        }),
+        Err(_) => true,
+    }
+}
 
 /// The process of this pid and of this zone; None when there is none or only a zombie is left of it.
 ///

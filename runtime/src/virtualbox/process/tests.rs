@@ -218,9 +218,10 @@ fn an_unclear_front_end_is_an_error_and_not_a_guess() {
     std::fs::create_dir(dir.path().join("77")).unwrap();
     let seen = |_: &Path, pid| Ok(Some(Process { pid, started: StartTime(1), uid: 5 }));
     let arguments = |_: &Path, _| Ok(Some(joined("VBoxHeadless --startvm b5fb516d", true)));
-    let error = of_machine_in(dir.path(), &machine("web"), 5, seen, arguments).unwrap_err().to_string();
+    let host = Host { may_be_virtualbox: |_, _| true, seen, arguments };
+    let error = of_machine_in(dir.path(), &machine("web"), 5, &host).unwrap_err().to_string();
     assert!(error.contains("process 77") && error.contains(UUID), "{error}");
-    assert_eq!(of_machine_in(dir.path(), &machine("web"), 6, seen, arguments).unwrap(), []);
+    assert_eq!(of_machine_in(dir.path(), &machine("web"), 6, &host).unwrap(), []);
 }
 
 #[test]
@@ -234,7 +235,8 @@ fn a_process_that_may_not_be_seen_does_not_hide_the_others() {
         _ => Ok(Some(Process { pid, started: StartTime(1), uid: 5 })),
     };
     let arguments = |_: &Path, _| Ok(Some(list(&["VBoxHeadless", "--startvm", UUID], false)));
-    let found = of_machine_in(dir.path(), &machine("web"), 5, seen, arguments).unwrap();
+    let host = Host { may_be_virtualbox: |_, _| true, seen, arguments };
+    let found = of_machine_in(dir.path(), &machine("web"), 5, &host).unwrap();
     assert_eq!(found.iter().map(|f| f.process.pid).collect::<Vec<_>>(), [77]);
 }
 
@@ -248,7 +250,8 @@ fn a_pid_given_to_another_process_between_two_looks_is_no_front_end() {
         Ok(Some(Process { pid, started: StartTime(LOOKS.get()), uid: 5 }))
     };
     let arguments = |_: &Path, _| Ok(Some(list(&["VBoxHeadless", "--startvm", UUID], false)));
-    assert_eq!(of_machine_in(dir.path(), &machine("web"), 5, seen, arguments).unwrap(), []);
+    let host = Host { may_be_virtualbox: |_, _| true, seen, arguments };
+    assert_eq!(of_machine_in(dir.path(), &machine("web"), 5, &host).unwrap(), []);
     assert_eq!(LOOKS.get(), 2);
 }
 
@@ -266,5 +269,19 @@ proptest! {
     fn only_the_machine_itself_is_matched(mine in "[a-z0-9 .-]{1,12}", theirs in "[a-z0-9 .-]{1,12}") {
         let verdict = list(&["VBoxHeadless", "--startvm", &theirs], false).run(&machine(&mine));
         prop_assert_eq!(verdict == Verdict::Yes(NamedBy::Name), mine == theirs);
+    }
+    #[test]
+    fn the_quick_look_rules_out_no_front_end_and_no_server(
+        shell in prop::option::of(prop::sample::select(vec!["sh", "/bin/ksh93"])),
+        folder in "(/[a-zA-Z ]{0,8}/)?",
+        program in prop::sample::select(vec!["VBoxHeadless", "VirtualBoxVM", "VirtualBox", "VBoxSDL", "VBoxSVC"]),
+        rest in prop::collection::vec("[ -~]{0,6}", 0..3),
+    ) {
+        let program = format!("{folder}{program}");
+        let mut words: Vec<&str> = shell.into_iter().chain([program.as_str(), "--startvm", UUID]).collect();
+        words.extend(rest.iter().map(String::as_str));
+        let arguments = list(&words, false);
+        prop_assume!(arguments.server().is_some() || arguments.run(&machine("web")) != Verdict::No);
+        prop_assert!(cmdline::names_virtualbox(words.join("\0").as_bytes()));
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::super::cmdline::NamedBy;
-use super::super::of_machine_in;
+use super::super::{Host, of_machine_in};
 use super::*;
 use crate::virtualbox::Machine;
 
@@ -31,7 +31,7 @@ impl Default for Fields {
             threads: 12,
             uid: 101,
             start: (1_795_354_666, 7),
-            psargs: String::new(),
+            psargs: "VBoxHeadless".into(),
             argument_count: 0,
             model: 2,
             zone: 3,
@@ -60,6 +60,8 @@ impl Fields {
         bytes
     }
 }
+
+const SUNOS: Host = Host { may_be_virtualbox, seen, arguments };
 
 struct Proc(TempDir);
 
@@ -93,7 +95,7 @@ impl Proc {
 
     fn front_ends(&self, name: &str) -> Vec<(i32, NamedBy)> {
         let machine = Machine { name: name.into(), uuid: UUID.parse().unwrap() };
-        let found = of_machine_in(self.0.path(), &machine, 101, seen, arguments).unwrap();
+        let found = of_machine_in(self.0.path(), &machine, 101, &SUNOS).unwrap();
         found.into_iter().map(|f| (f.process.pid, f.named_by)).collect()
     }
 }
@@ -123,6 +125,21 @@ fn a_short_psinfo_is_an_error_and_not_a_process() {
     proc.add(77, &Fields::default());
     proc.write(77, "psinfo", &Fields::default().bytes()[..300]);
     assert!(seen(proc.0.path(), 77).unwrap_err().to_string().contains("unknown form"));
+}
+
+#[test]
+fn the_quick_look_rules_out_only_what_is_surely_something_else() {
+    let proc = Proc::new();
+    let long = "/".repeat(90);
+    for (pid, psargs, expected) in
+        [(70, "vi web", false), (71, "", false), (72, "VBoxSVC --auto", true), (73, &long, true)]
+    {
+        proc.add(pid, &Fields { psargs: psargs.into(), ..Fields::default() });
+        assert_eq!(may_be_virtualbox(proc.0.path(), pid), expected, "{psargs}");
+    }
+    proc.write(70, "psinfo", b"short");
+    assert!(may_be_virtualbox(proc.0.path(), 70), "what cannot be read rules out nothing");
+    assert!(!may_be_virtualbox(proc.0.path(), 79), "there is no such process");
 }
 
 #[test]
@@ -184,11 +201,11 @@ fn psargs_cut_at_79_bytes_are_no_proof() {
     assert!(long.len() > 79, "the usual command line is too long for psinfo");
     proc.add(77, &Fields { psargs: long, ..Fields::default() });
     let machine = Machine { name: "web".into(), uuid: UUID.parse().unwrap() };
-    let error = of_machine_in(proc.0.path(), &machine, 101, seen, arguments).unwrap_err();
+    let error = of_machine_in(proc.0.path(), &machine, 101, &SUNOS).unwrap_err();
     assert!(error.to_string().contains("only the first arguments"), "{error}");
     // But it is clear that this is not another machine's.
     let other = Machine { name: "db".into(), uuid: "8c7b0465-bdfd-438b-91b4-ec598c436753".parse().unwrap() };
-    assert_eq!(of_machine_in(proc.0.path(), &other, 101, seen, arguments).unwrap(), []);
+    assert_eq!(of_machine_in(proc.0.path(), &other, 101, &SUNOS).unwrap(), []);
 }
 
 #[test]
