@@ -90,6 +90,49 @@ fn a_guest_that_powers_itself_off_is_left_off_where_no_setting_wants_it() {
     assert_eq!((scene.service().as_str(), scene.starts()), ("online", 1));
 }
 
+/// VirtualBox's server goes by itself some seconds after its last VM. A monitor that sees the end of the VM later than
+/// that, as on a host that was overloaded or asleep, must not take it for a server that died.
+#[test]
+fn an_orderly_end_that_the_monitor_sees_late_is_no_crash() {
+    at_once([false, true], |attached| {
+        let scene = Scene::new(&[("restart_halted_vm", "false"), ("start_halted_vm", "false")]);
+        assert_eq!(scene.run("start-force").code, 0);
+        scene.enable();
+        if attached {
+            scene.start_again_to("online");
+        }
+        let (vm, monitor) = (scene.live_pid(), scene.monitor());
+        kill(monitor, Signal::SIGSTOP);
+        scene.vbox.guest_power_off(&scene.uuid);
+        // A child stays as a zombie until the monitor goes on.
+        eventually("the VM and VirtualBox's server are gone", || !is_alive(vm) && scene.vbox.vboxsvc().is_none());
+        kill(monitor, Signal::SIGCONT);
+        scene.wait_log("neither vm/restart_halted_vm nor vm/start_halted_vm is true");
+        assert_eq!((scene.service().as_str(), scene.starts()), ("online", 1));
+    });
+}
+
+/// A process may take its time to go, as one with much memory does.
+#[test]
+fn a_process_that_goes_long_after_its_guest_powered_off_is_no_crash() {
+    let properties = [("restart_halted_vm", "false"), ("start_halted_vm", "false"), ("kicker_freq", "1")];
+    let scene = Scene::new(&properties);
+    assert_eq!(scene.run("start-force").code, 0);
+    scene.enable();
+    // Beside a process that is no child its monitor does not see a signal.
+    scene.start_again_to("online");
+    let vm = scene.live_pid();
+    scene.vbox.fault(Fault::new(Effect::HangAfterEnd).on(&scene.uuid));
+    scene.vbox.guest_power_off(&scene.uuid);
+    scene.wait_vm("poweroff");
+    let looks = scene.vbox.calls("showvminfo");
+    // The first ones come one soon after the other, then it is one a second.
+    eventually("the monitor has looked for long", || scene.vbox.calls("showvminfo") > looks + 12);
+    kill(vm, Signal::SIGKILL);
+    scene.wait_log("neither vm/restart_halted_vm nor vm/start_halted_vm is true");
+    assert_eq!((scene.service().as_str(), scene.starts()), ("online", 1));
+}
+
 /// Covers: vm/restart_saved_vm
 #[test]
 fn a_vm_that_its_user_saved_is_treated_as_the_settings_say() {

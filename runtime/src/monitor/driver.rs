@@ -15,7 +15,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::ready;
 use super::signals::Signals;
-use super::step::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Monitor, Notes, Request, Scope};
+use super::step::{
+    Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Monitor, Notes, Request, Scope, Traces,
+};
 use super::vm_output::VmOutput;
 use crate::commands::bring_down;
 use crate::commands::subject::{Subject, World};
@@ -28,7 +30,7 @@ use crate::rundir::Lock;
 use crate::rundir::files::{Held, PidRecord};
 use crate::virtualbox::launch;
 use crate::virtualbox::process::{self, Process};
-use crate::virtualbox::{AskError, Verb};
+use crate::virtualbox::{AskError, Group, Verb};
 
 /// How often a VM process that is not our child is looked at.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -53,8 +55,10 @@ pub struct Driver<'w> {
     attached: Option<Process>,
     hook: Option<Hook>,
     output: VmOutput,
-    /// VirtualBox's server as it was when the VM came up.
+    /// VirtualBox's server that last said that the VM is up: it stays for as long as the VM runs.
     server: Option<Process>,
+    /// When the VM's process, if it is no child, was last seen alive, and whether its server was gone then.
+    seen: (Instant, bool),
     notes: Notes,
     /// The moment that `notes.up_since` tells in the calendar's time.
     up_from: Option<Moment>,
@@ -84,7 +88,8 @@ impl<'w> Driver<'w> {
         let me = process::look(std::process::id() as i32)?.context("cannot look at this process")?;
         files.record(&mut lock, &PidRecord { monitor: me, vm: attached })?;
         let monitor = Monitor::new(mode, subject.settings.clone());
-        let server = attached.and_then(|_| server_of(&subject));
+        // Whoever says attach was told just now that the VM is up.
+        let server = attached.filter(|_| matches!(mode, Mode::Attach { .. })).and_then(|_| server_of(&subject));
 
         Ok(Driver {
             world,
@@ -99,6 +104,7 @@ impl<'w> Driver<'w> {
             hook: None,
             output: VmOutput::default(),
             server,
+            seen: (Instant::now(), false),
             notes: Notes::default(),
             up_from: None,
             ready_sent: false,
@@ -172,15 +178,22 @@ impl<'w> Driver<'w> {
             Some(ended) => Some(ended),
             None => match self.attached {
                 Some(vm) if !process::alive(vm.pid, vm.started) => None,
-                _ => return None,
+                Some(_) => {
+                    self.seen = (Instant::now(), self.server_lives() == Some(false));
+                    return None;
+                }
+                None => return None,
             },
         };
         self.child.replace(None);
         self.attached = None;
-        let lost = self.server.take().is_some_and(|server| !process::alive(server.pid, server.started));
+        let (seen, lost) = self.seen;
+        let lost = if ended.is_some() { launch::lost_its_server(&self.output.text()) } else { lost };
+        let traces = Traces { lost, server: self.server_lives(), unseen: seen.elapsed() };
+        self.server = None;
         self.record(None);
         let launch = self.launch_failure(ended.unwrap_or(Ended::Exited(0)));
-        Some(Event::VmEnded { ended, lost, launch })
+        Some(Event::VmEnded { ended, traces, launch })
     }
 
     fn hook_ended(&mut self) -> Option<Event> {
@@ -256,6 +269,9 @@ impl<'w> Driver<'w> {
         // The question may take the VM's lock, which whoever keeps our hands off may need.
         let asked = scope == Scope::All && smf == SmfState::Up && nokick == NoKick::None;
         let sight = asked.then(|| self.sight());
+        if sight.as_ref().and_then(Sight::state).is_some_and(|state| state.group() == Group::Live) {
+            self.recall_server();
+        }
         let restart_once = self.subject.files.restart_once.as_ref().is_some_and(|f| matches!(f.read(), Ok(Some(_))));
         self.output.trim();
         Look { settings: Box::new(self.subject.settings.clone()), smf, nokick, sight, process, restart_once }
@@ -268,7 +284,7 @@ impl<'w> Driver<'w> {
             Ok(living) => {
                 // It is watched but not recorded: the record tells the next start which process is this service's own.
                 self.attached = living.first().copied();
-                self.server = self.attached.and_then(|_| server_of(&self.subject));
+                self.seen = (Instant::now(), false);
                 self.attached.is_some()
             }
             Err(error) => {
@@ -298,10 +314,20 @@ impl<'w> Driver<'w> {
         };
         let listed = running.contains(&self.subject.machine.uuid);
         if listed {
-            // VirtualBox's server stays for as long as the VM runs: if this one goes before the VM does, it has lost it.
             self.server = server_of(&self.subject);
         }
         Some(listed)
+    }
+
+    /// VirtualBox says that the VM is up: a server that lives has it.
+    fn recall_server(&mut self) {
+        if self.server_lives() != Some(true) {
+            self.server = server_of(&self.subject);
+        }
+    }
+
+    fn server_lives(&self) -> Option<bool> {
+        self.server.map(|server| process::alive(server.pid, server.started))
     }
 
     fn launch(&mut self) -> Result<(), LaunchFailure> {

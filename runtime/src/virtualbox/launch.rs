@@ -1,4 +1,4 @@
-//! What a front end that ended before its VM was live has to say for itself.
+//! What a front end that ended has to say for itself.
 //!
 //! VBoxHeadless exits 0 even when powering up failed, so its words are read for the log and for whether to try again.
 
@@ -17,6 +17,11 @@ pub fn failure(program: &str, ended: Ended, output: &str) -> AskError {
         status: 0,
         text: failed_power_up(output).unwrap_or("it ended at once, without a word of explanation").to_string(),
     })
+}
+
+/// Whether it ended because VirtualBox's server did, with which the VM's state is lost. It exits 0 then.
+pub fn lost_its_server(output: &str) -> bool {
+    output.lines().any(|line| line.starts_with("VBoxSVC became unavailable"))
 }
 
 /// The line with which VBoxHeadless tells that it could not power up the VM, exiting 0 all the same.

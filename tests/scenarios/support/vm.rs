@@ -44,7 +44,8 @@ impl Scene {
     pub fn on(host: Host, spec: Spec, properties: &[(&str, &str)]) -> Scene {
         let vbox = Control::new(host.root());
         vbox.set_settings(&Settings {
-            server_linger: Duration::from_secs(1),
+            // More than the two seconds within which the monitor rules out that it went by itself.
+            server_linger: Duration::from_millis(2500),
             server_term_linger: Duration::from_millis(400),
             orphan_life: Duration::from_millis(2500),
             ..Settings::default()

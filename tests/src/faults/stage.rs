@@ -40,7 +40,7 @@ impl Stage {
             host.import(manifest);
         }
         let vbox = Control::new(host.root());
-        vbox.set_settings(&Settings { server_linger: Duration::from_secs(1), ..Settings::default() });
+        vbox.set_settings(&Settings { server_linger: Duration::from_millis(2500), ..Settings::default() });
         let uuid = vbox.create_vm_with(Spec::named("web"));
         let fmri = host.add_instance("web");
         assert_eq!(fmri, format!("{VBOX}:web"));

@@ -40,7 +40,7 @@ impl World {
         }
         let vbox = Control::new(host.root());
         vbox.set_settings(&Settings {
-            server_linger: Duration::from_secs(2),
+            server_linger: Duration::from_millis(2500),
             server_term_linger: Duration::from_millis(500),
             orphan_life: Duration::from_secs(4),
             ..Settings::default()

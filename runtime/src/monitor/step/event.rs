@@ -51,6 +51,17 @@ pub enum Again {
     Never,
 }
 
+/// What there is to see of VirtualBox's server once the VM's process has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traces {
+    /// The server was seen gone while the process lived, or the process itself said that it ends because of that.
+    pub lost: bool,
+    /// Whether the server that last said that the VM is up still lives; `None`: it is not known which one that is.
+    pub server: Option<bool>,
+    /// For how long nobody had looked whether the process lives.
+    pub unseen: Duration,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Begin,
@@ -61,10 +72,10 @@ pub enum Event {
     Launched(Result<(), LaunchFailure>),
     /// Whether VirtualBox lists the VM as running, asked without taking a lock; `None` = no answer.
     Peeked(Option<bool>),
-    /// The VM's process ended. `lost`: VirtualBox's server died in its lifetime. `launch`: how to read it as a launch.
+    /// The VM's process ended; `None`: it was not our child, so nobody knows how. `launch`: how to read it as a launch.
     VmEnded {
         ended: Option<Ended>,
-        lost: bool,
+        traces: Traces,
         launch: LaunchFailure,
     },
     Ordered(Verb, Result<(), LaunchFailure>),

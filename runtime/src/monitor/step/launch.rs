@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Action, Again, FIRST_GAP, LaunchFailure, Level, Moment, Monitor, Phase, Request, Scope, WIDEST_GAP};
+use super::{
+    Action, Again, FIRST_GAP, LaunchFailure, Level, Moment, Monitor, Phase, Request, Scope, Traces, WIDEST_GAP,
+};
 use crate::decide::stop;
 use crate::decide::watch::Evidence;
 use crate::exec::Ended;
@@ -10,6 +12,8 @@ use crate::virtualbox::error::WEDGED_QUIET;
 
 /// A process ends within this time of its VM. One that goes on for longer, VirtualBox has lost.
 const LOST_AFTER: Duration = Duration::from_secs(5);
+/// VirtualBox's server ends by itself when nobody has used it for five seconds, so well after its last VM.
+const SERVER_STAYS: Duration = Duration::from_secs(2);
 /// How long a launch may take where SMF sets no time-out.
 const LAUNCH_TIME: Duration = Duration::from_secs(300);
 
@@ -125,7 +129,7 @@ impl Monitor {
         &mut self,
         now: Moment,
         ended: Option<Ended>,
-        lost: bool,
+        traces: Traces,
         launch: LaunchFailure,
         actions: &mut Vec<Action>,
     ) {
@@ -145,7 +149,7 @@ impl Monitor {
         }
         self.went_down(now);
         let astray = self.astray_since.take().map(|since| now.saturating_sub(since));
-        let lost = lost || astray.is_some_and(|time| time >= LOST_AFTER);
+        let lost = was_lost(ended, traces, astray);
         let crashed = lost || !matches!(ended, None | Some(Ended::Exited(0)));
         self.evidence = if crashed { Evidence::Crashed } else { Evidence::Ended };
         let how = describe_end(ended, lost);
@@ -162,6 +166,22 @@ impl Monitor {
         // An abort needs no word from VirtualBox: asking would only delay the restart.
         let scope = if crashed { Scope::Service } else { Scope::All };
         actions.push(Action::Look { scope, reread: false });
+    }
+}
+
+/// Whether VirtualBox's server went before the VM did: an abort, though the process may exit 0 and VirtualBox says
+/// `poweroff`. `astray`: for how long VirtualBox said that the VM is down while the process lived.
+fn was_lost(ended: Option<Ended>, traces: Traces, astray: Option<Duration>) -> bool {
+    let for_long = astray.is_some_and(|time| time >= LOST_AFTER);
+    match (traces.server, ended) {
+        _ if traces.lost => true,
+        (Some(true), _) => false,
+        (None, _) => for_long,
+        // A child would have said so, and both end in order where the guest powers off.
+        (Some(false), Some(Ended::Exited(0))) => for_long,
+        (Some(false), Some(_)) => true,
+        // Of another process there is neither code nor word, but its server does not go by itself so soon.
+        (Some(false), None) => for_long || traces.unseen < SERVER_STAYS,
     }
 }
 

@@ -12,7 +12,7 @@ mod reboot;
 
 use std::time::Duration;
 
-pub use event::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Notes, Request, Scope};
+pub use event::{Action, Again, Event, LaunchFailure, Level, Look, Mode, Moment, Notes, Request, Scope, Traces};
 use hook::HookState;
 use reboot::Reboot;
 
@@ -120,7 +120,7 @@ impl Monitor {
             Event::Looked(look) => self.looked(now, look, &mut actions),
             Event::Launched(result) => self.launched(now, result, &mut actions),
             Event::Peeked(listed) => self.peeked(now, listed, &mut actions),
-            Event::VmEnded { ended, lost, launch } => self.vm_ended(now, ended, lost, launch, &mut actions),
+            Event::VmEnded { ended, traces, launch } => self.vm_ended(now, ended, traces, launch, &mut actions),
             Event::Ordered(order, result) => self.ordered(now, order, result, &mut actions),
             Event::HookEnded(code) => self.hook_ended(now, code, &mut actions),
             Event::Asked(result) => self.asked(now, result, &mut actions),
