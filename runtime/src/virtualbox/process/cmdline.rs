@@ -44,7 +44,8 @@ pub enum Verdict {
 
 /// Whether a name of a front end or of the server can be anywhere in these bytes.
 pub fn names_virtualbox(bytes: &[u8]) -> bool {
-    NAME_PARTS.iter().any(|part| bytes.windows(part.len()).any(|window| window == *part))
+    let is_named_at = |at| bytes.get(at..).is_some_and(|rest| NAME_PARTS.iter().any(|part| rest.starts_with(part)));
+    bytes.iter().enumerate().any(|(at, &byte)| byte == b'V' && is_named_at(at))
 }
 
 impl Arguments {

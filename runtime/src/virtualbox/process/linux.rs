@@ -12,7 +12,7 @@ pub fn may_be_virtualbox(proc: &Path, pid: i32) -> bool {
     let mut beginning = [0; 512];
     let read = File::open(proc.join(pid.to_string()).join("cmdline")).and_then(|mut file| file.read(&mut beginning));
     match read {
-        Ok(length) => length == beginning.len() || names_virtualbox(&beginning),
+        Ok(length) => length == beginning.len() || beginning.get(..length).is_some_and(names_virtualbox),
         Err(error) => !is_gone(&error),
     }
 }

@@ -72,18 +72,10 @@ pub fn of_machine(machine: &Machine, uid: u32) -> io::Result<Vec<FrontEnd>> {
 /// VirtualBox's server of this user, which knows his machines' states for as long as it lives. Where he has several, as
 /// with two installations or in two zones of which this one sees both, the one near this front end goes first.
 pub fn server(uid: u32, front_end: &Path) -> io::Result<Option<Process>> {
-    let proc = Path::new(PROC);
-    let mut other = None;
-    for pid in suspects(proc, HOST.may_be_virtualbox)? {
-        let Some(process) = look(pid)?.filter(|p| p.uid == uid) else { continue };
-        let Some(arguments) = host::arguments(proc, pid)? else { continue };
-        let Some(program) = arguments.server() else { continue };
-        if front_end.parent().is_some_and(|folder| program.starts_with(folder)) {
-            return Ok(Some(process));
-        }
-        other = other.or(Some(process));
-    }
-    Ok(other)
+    let servers = matching(Path::new(PROC), uid, &HOST, |arguments| arguments.server().map(Path::to_owned))?;
+    let is_near = |program: &Path| front_end.parent().is_some_and(|folder| program.starts_with(folder));
+    let server = servers.iter().find(|(_, program)| is_near(program)).or(servers.first());
+    Ok(server.map(|(process, _)| *process))
 }
 
 /// The process of this pid; None when there is none or only a zombie is left of it.
@@ -107,35 +99,50 @@ struct Host {
 
 const HOST: Host = Host { may_be_virtualbox: host::may_be_virtualbox, seen: host::seen, arguments: host::arguments };
 
-/// The processes that are worth a closer look.
-fn suspects(proc: &Path, may_be_virtualbox: fn(&Path, i32) -> bool) -> io::Result<Vec<i32>> {
-    let mut suspects = Vec::new();
-    for entry in std::fs::read_dir(proc)? {
-        let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        suspects.extend(pid.filter(|pid| may_be_virtualbox(proc, *pid)));
+fn of_machine_in(proc: &Path, machine: &Machine, uid: u32, host: &Host) -> io::Result<Vec<FrontEnd>> {
+    let verdict = |arguments: &Arguments| match arguments.run(machine) {
+        Verdict::No => None,
+        verdict => Some(verdict),
+    };
+    let mut found = Vec::new();
+    for (process, verdict) in matching(proc, uid, host, verdict)? {
+        let Verdict::Yes(named_by) = verdict else { return Err(unclear(process.pid, machine)) };
+        found.push(FrontEnd { process, named_by });
     }
-    Ok(suspects)
+    found.sort_by_key(|f| f.process.pid);
+    Ok(found)
 }
 
-fn of_machine_in(proc: &Path, machine: &Machine, uid: u32, host: &Host) -> io::Result<Vec<FrontEnd>> {
+/// The live processes of this user whose arguments match, with what they matched as.
+fn matching<T>(
+    proc: &Path,
+    uid: u32,
+    host: &Host,
+    matches: impl Fn(&Arguments) -> Option<T>,
+) -> io::Result<Vec<(Process, T)>> {
     let mut found = Vec::new();
-    for pid in suspects(proc, host.may_be_virtualbox)? {
+    for entry in std::fs::read_dir(proc)? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // What is cheap goes first, for a host can have thousands of processes, and a thousand front ends among them.
+        let surely_not = || match (host.arguments)(proc, pid) {
+            Ok(arguments) => arguments.and_then(|arguments| matches(&arguments)).is_none(),
+            Err(_) => false,
+        };
+        if !(host.may_be_virtualbox)(proc, pid) || surely_not() {
+            continue;
+        }
         let process = match (host.seen)(proc, pid) {
             // One's own processes can always be seen.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             seen => seen?.filter(|p| p.uid == uid),
         };
         let Some(process) = process else { continue };
-        let Some(arguments) = (host.arguments)(proc, pid)? else { continue };
-        let verdict = arguments.run(machine);
+        let Some(matched) = (host.arguments)(proc, pid)?.and_then(|arguments| matches(&arguments)) else { continue };
         // Between the two looks the pid may have been given to another process.
-        if verdict == Verdict::No || (host.seen)(proc, pid)? != Some(process) {
-            continue;
+        if (host.seen)(proc, pid)? == Some(process) {
+            found.push((process, matched));
         }
-        let Verdict::Yes(named_by) = verdict else { return Err(unclear(pid, machine)) };
-        found.push(FrontEnd { process, named_by });
     }
-    found.sort_by_key(|f| f.process.pid);
     Ok(found)
 }
 
