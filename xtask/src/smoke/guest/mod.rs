@@ -12,10 +12,12 @@ pub mod frame;
 pub mod login;
 pub mod machine;
 pub mod metadata;
+pub mod migration;
 pub mod nocloud;
 pub mod profile;
 pub mod qmp;
 pub mod session;
+pub mod snapshot;
 pub mod ssh;
 pub mod watch;
 

@@ -150,29 +150,51 @@ impl Qmp {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::thread::{self, JoinHandle};
 
     use super::*;
 
     const GREETING: &str = r#"{"QMP": {"version": {}, "capabilities": ["oob"]}}"#;
 
-    /// A QEMU that says its lines, one batch after every command it has read, and gives back the commands.
-    fn scripted(batches: Vec<Vec<&'static str>>) -> (Result<Qmp, QmpError>, JoinHandle<Vec<String>>) {
+    /// What a scripted QEMU does after a command: first something else, then it says its lines. `ID` is the command's.
+    pub struct Answer {
+        first: Box<dyn FnOnce() + Send>,
+        lines: Vec<&'static str>,
+    }
+
+    impl Answer {
+        pub fn said(line: &'static str) -> Answer {
+            Answer::of(vec![line])
+        }
+
+        pub fn of(lines: Vec<&'static str>) -> Answer {
+            Answer { first: Box::new(|| {}), lines }
+        }
+
+        pub fn doing(line: &'static str, first: impl FnOnce() + Send + 'static) -> Answer {
+            Answer { first: Box::new(first), lines: vec![line] }
+        }
+    }
+
+    /// A QEMU that gives these answers, one to every command it has read, and gives back the commands.
+    pub fn scripted(answers: Vec<Answer>) -> (Result<Qmp, QmpError>, JoinHandle<Vec<String>>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let server = thread::spawn(move || {
             let mut reader = BufReader::new(theirs.try_clone().unwrap());
             let mut theirs = theirs;
             theirs.write_all(format!("{GREETING}\r\n").as_bytes()).unwrap();
             let mut commands = Vec::new();
-            for batch in batches {
+            for answer in answers {
                 let mut command = String::new();
                 if reader.read_line(&mut command).unwrap_or(0) == 0 {
                     break;
                 }
+                let id = serde_json::from_str::<Value>(&command).unwrap()["id"].to_string();
                 commands.push(command);
-                for line in batch {
-                    theirs.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+                (answer.first)();
+                for line in answer.lines {
+                    theirs.write_all(format!("{}\r\n", line.replace("ID", &id)).as_bytes()).unwrap();
                 }
             }
             commands
@@ -183,13 +205,13 @@ mod tests {
     #[test]
     fn commands_are_numbered_and_answered_past_events_and_late_answers() {
         let (qmp, server) = scripted(vec![
-            vec![r#"{"return": {}, "id": 1}"#],
-            vec![
+            Answer::said(r#"{"return": {}, "id": 1}"#),
+            Answer::of(vec![
                 r#"{"event": "RTC_CHANGE", "data": {"offset": 0}}"#,
                 r#"{"return": {"late": true}, "id": 1}"#,
                 r#"{"return": {"running": true}, "id": 2}"#,
                 r#"{"event": "RESET", "data": {"guest": true}}"#,
-            ],
+            ]),
         ]);
         let mut qmp = qmp.unwrap();
         assert_eq!(qmp.execute("query-status", json!({})).unwrap(), json!({ "running": true }));
@@ -202,19 +224,19 @@ mod tests {
     #[test]
     fn a_refusal_is_told_with_its_reason() {
         let refusal = r#"{"error": {"class": "GenericError", "desc": "no such snapshot"}, "id": 2}"#;
-        let (qmp, _server) = scripted(vec![vec![r#"{"return": {}, "id": 1}"#], vec![refusal]]);
+        let (qmp, _server) = scripted(vec![Answer::said(r#"{"return": {}, "id": 1}"#), Answer::said(refusal)]);
         let error = qmp.unwrap().execute("snapshot-load", json!({})).unwrap_err();
         assert_eq!(error.to_string(), "QEMU refuses snapshot-load: no such snapshot");
     }
 
     #[test]
     fn silence_garbage_and_an_end_are_errors_of_their_own() {
-        let (qmp, _server) = scripted(vec![vec![r#"{"return": {}, "id": 1}"#], vec![]]);
+        let (qmp, _server) = scripted(vec![Answer::said(r#"{"return": {}, "id": 1}"#), Answer::of(vec![])]);
         let mut qmp = qmp.unwrap();
         let quick = Duration::from_millis(10);
         let end = qmp.execute_within("stop", json!({}), quick).unwrap_err();
         assert!(matches!(end, QmpError::Closed | QmpError::TimedOut { .. }), "{end}");
-        let (qmp, _server) = scripted(vec![vec!["hello"]]);
+        let (qmp, _server) = scripted(vec![Answer::said("hello")]);
         assert!(matches!(qmp, Err(QmpError::Malformed(said)) if said == "hello"));
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
