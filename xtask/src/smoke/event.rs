@@ -12,6 +12,10 @@ pub enum Event {
     Host {
         text: String,
     },
+    /// A guest did not boot: it goes on from its state at that time.
+    Resumed {
+        taken: String,
+    },
     SuiteStarted {
         suite: String,
         title: String,
@@ -35,6 +39,17 @@ pub enum Event {
         count: Count,
         seconds: f64,
     },
+}
+
+impl Event {
+    /// What a person is told about the host.
+    pub fn of_host(&self) -> Option<String> {
+        match self {
+            Event::Host { text } => Some(text.clone()),
+            Event::Resumed { taken } => Some(format!("resumed from the snapshot of {taken}: nothing was booted")),
+            _ => None,
+        }
+    }
 }
 
 /// What became of a step.
@@ -90,6 +105,13 @@ pub struct Record {
     pub target: String,
     pub nature: Nature,
     pub events: Vec<Event>,
+}
+
+impl Record {
+    /// What goes with every result of a guest that did not boot.
+    pub fn resumed(&self) -> Option<String> {
+        self.events.iter().rfind(|event| matches!(event, Event::Resumed { .. })).and_then(Event::of_host)
+    }
 }
 
 #[cfg(test)]

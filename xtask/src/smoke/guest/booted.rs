@@ -2,31 +2,42 @@
 //!
 //! What differs from one system to the next is in its profile.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::json;
 use thiserror::Error;
 
 use super::accel::Accel;
 use super::clean::Cleaner;
 use super::console::{Console, ConsoleError};
-use super::disk::MARK;
+use super::disk::Files;
 use super::login::log_in;
 use super::machine::{Hardware, Machine, MachineError};
+use super::migration::{self, MigrationError, Sum};
 use super::profile::{Preparation, Profile};
 use super::session::{FOLDER, Session, SessionError};
+use super::snapshot::Found;
 use super::ssh::{Connection, Ssh};
+use super::unpack;
 use super::watch::Watch;
 use crate::smoke::clock::SystemClock;
 use crate::smoke::engine::Clock;
 use crate::smoke::target::{
-    Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, by_zlogin, quoted_line,
+    Command, Evidence, Feature, Nature, Place, Ran, Target, TargetError, by_zlogin, quoted_line,
 };
 use crate::smoke::zone::{self, MARK as MARK_OF_BOOT};
 
 /// Between a prompt and the next one of a log-in.
 const ANSWER: Duration = Duration::from_secs(60);
 const GAP: Duration = Duration::from_secs(1);
+/// What a machine is told that waits for the state of another one.
+const WAITING: [&str; 3] = ["-S", "-incoming", "defer"];
+/// A guest that goes on needs no boot to let somebody in.
+const RESUMED: Duration = Duration::from_secs(120);
+/// Setting its clock.
+const SET: Duration = Duration::from_secs(20);
 /// Unpacking the packages, and giving the zone its own copies.
 const UNPACK: Duration = Duration::from_secs(120);
 /// So many times, one after the other, ssh must let somebody in: the first time a host's key may be about to change.
@@ -40,6 +51,8 @@ pub const CONSOLE_LOG: &str = "console.log";
 pub enum BootError {
     #[error(transparent)]
     Machine(#[from] MachineError),
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
     #[error("{stage}: {source}")]
     Console { stage: &'static str, source: Box<SessionError>, screen: String },
     #[error("no way in by ssh: {0}")]
@@ -52,7 +65,7 @@ impl BootError {
     /// What the console showed at last.
     pub fn screen(&self) -> &str {
         match self {
-            BootError::Machine(_) | BootError::Ssh(_) => "",
+            BootError::Machine(_) | BootError::Migration(_) | BootError::Ssh(_) => "",
             BootError::Console { screen, .. } | BootError::Preparation { screen, .. } => screen,
         }
     }
@@ -85,6 +98,7 @@ enum Way {
 pub struct Guest {
     profile: Profile,
     machine: Machine,
+    folder: PathBuf,
     /// Away only while the guest reboots, and for good when that failed.
     session: Option<Session>,
     way: Way,
@@ -94,25 +108,19 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots, logs in, and prepares what steps take.
+    /// Boots, logs in, and makes of it what steps take: it is up as a snapshot of it would be.
     pub fn boot(start: Start) -> Result<Guest, BootError> {
         let Start { qemu, profile, hardware, ssh, folder, tell } = start;
         let patience = profile.machine.patience.with(hardware.accel);
         let (machine, stream) = Machine::start(qemu, hardware, folder)?;
         tell(&format!("booting, by {}", hardware.accel.word()));
-        let log = folder.join(CONSOLE_LOG);
-        let console =
-            Console::new(stream, &log, profile.console.crash.clone()).map_err(|error| at("console", error))?;
+        let console = console(stream, folder, profile)?;
         let clock = SystemClock::start();
         let (session, way) = match ssh {
             None => (open(console, profile, patience)?, Way::Console),
-            Some(ssh) => {
-                let watch = Watch::start(console);
-                let (session, connection) = let_in(&ssh, &watch, &clock, profile.console.boot * patience, patience)?;
-                (session, Way::Ssh { ssh: Box::new(ssh), watch, connection: Some(connection) })
-            }
+            Some(ssh) => by_ssh(ssh, console, &clock, profile.console.boot * patience, patience)?,
         };
-        let mut guest = Guest { profile: profile.clone(), machine, session: Some(session), way, patience, log, clock };
+        let mut guest = Guest::of(profile, machine, folder, session, way, patience);
         tell("logged in");
         for preparation in profile.shell.prepare.clone() {
             guest.prepare(&preparation)?;
@@ -122,9 +130,66 @@ impl Guest {
         }
         guest.prepare(&profile.shell.ready)?;
         tell("its services are up");
-        guest.prepare(&Preparation { run: unpacking(profile), bound: UNPACK, poll: false })?;
-        tell("the packages are there");
         Ok(guest)
+    }
+
+    /// Goes on with a guest where a snapshot was taken of it: nothing boots.
+    pub fn resume(start: Start, snapshot: &Found) -> Result<Guest, BootError> {
+        let Start { qemu, profile, hardware, ssh, folder, tell: _ } = start;
+        let patience = profile.machine.patience.with(hardware.accel);
+        let mut waiting = hardware.clone();
+        waiting.arguments.extend(WAITING.map(String::from));
+        let (mut machine, stream) = Machine::start(qemu, &waiting, folder)?;
+        let console = console(stream, folder, profile)?;
+        migration::load(&mut machine.qmp, folder, &snapshot.state(), &snapshot.about.state)?;
+        machine.qmp.execute("cont", json!({})).map_err(MachineError::from)?;
+        let clock = SystemClock::start();
+        let (session, way) = match ssh {
+            None => (Session::again(console, FOLDER, patience).map_err(|error| at("the shell", error))?, Way::Console),
+            Some(ssh) => by_ssh(ssh, console, &clock, RESUMED * patience, patience)?,
+        };
+        let mut guest = Guest::of(profile, machine, folder, session, way, patience);
+        // Its own clock stood still.
+        let now = jiff::Timestamp::now().strftime("%m%d%H%M%Y.%S").to_string();
+        guest.prepare(&Preparation {
+            run: ["date", "-u", now.as_str()].map(String::from).into(),
+            bound: SET,
+            poll: false,
+        })?;
+        for preparation in profile.shell.resumed.clone() {
+            guest.prepare(&preparation)?;
+        }
+        guest.prepare(&profile.shell.ready)?;
+        Ok(guest)
+    }
+
+    fn of(profile: &Profile, machine: Machine, folder: &Path, session: Session, way: Way, patience: u32) -> Guest {
+        let (profile, folder, log) = (profile.clone(), folder.to_path_buf(), folder.join(CONSOLE_LOG));
+        Guest { profile, machine, folder, session: Some(session), way, patience, log, clock: SystemClock::start() }
+    }
+
+    /// Fetches the packages from their disk.
+    pub fn unpack(&mut self, files: &Files) -> Result<(), BootError> {
+        self.prepare(&Preparation { run: unpack::command(&self.profile, files), bound: UNPACK, poll: false })
+    }
+
+    /// Halts the guest and writes its state, without the disk. It is of no more use then, unless this fails: see `thaw`.
+    pub fn freeze(&mut self, state: &Path) -> Result<Sum, MigrationError> {
+        if let Way::Ssh { connection, .. } = &mut self.way {
+            // Somebody who is connected would still be in it when it goes on.
+            (self.session, *connection) = (None, None);
+        }
+        migration::save(&mut self.machine.qmp, &self.folder, state)
+    }
+
+    /// Has a guest go on that could not be frozen.
+    pub fn thaw(&mut self) -> Result<(), BootError> {
+        self.machine.qmp.execute("cont", json!({})).map_err(MachineError::from)?;
+        if let Way::Ssh { ssh, watch, connection } = &mut self.way {
+            let (session, new) = let_in(ssh, watch, &self.clock, RESUMED * self.patience, self.patience)?;
+            (self.session, *connection) = (Some(session), Some(new));
+        }
+        Ok(())
     }
 
     fn prepare(&mut self, preparation: &Preparation) -> Result<(), BootError> {
@@ -191,6 +256,25 @@ fn at(stage: &'static str, error: impl Into<SessionError>) -> BootError {
     BootError::Console { stage, source: Box::new(error.into()), screen: String::new() }
 }
 
+/// The console of a machine that has just been started, logged from its first byte on.
+fn console(stream: UnixStream, folder: &Path, profile: &Profile) -> Result<Console, BootError> {
+    let log = folder.join(CONSOLE_LOG);
+    Console::new(stream, &log, profile.console.crash.clone()).map_err(|error| at("console", error))
+}
+
+/// The way in over ssh; nobody works on the console.
+fn by_ssh(
+    ssh: Ssh,
+    console: Console,
+    clock: &dyn Clock,
+    limit: Duration,
+    patience: u32,
+) -> Result<(Session, Way), BootError> {
+    let watch = Watch::start(console);
+    let (session, connection) = let_in(&ssh, &watch, clock, limit, patience)?;
+    Ok((session, Way::Ssh { ssh: Box::new(ssh), watch, connection: Some(connection) }))
+}
+
 fn open(mut console: Console, profile: &Profile, patience: u32) -> Result<Session, BootError> {
     let data = &profile.console;
     if let Err(error) = log_in(&mut console, &data.login, data.boot * patience, ANSWER * patience) {
@@ -235,24 +319,6 @@ fn let_in(
 
 fn ssh_failed(error: std::io::Error) -> BootError {
     BootError::Ssh(format!("{error}; ssh(1) must be installed (Debian: apt-get install openssh-client)"))
-}
-
-/// Finds the disk with the packages, unpacks it, and gives the zone its own copies.
-fn unpacking(profile: &Profile) -> Vec<String> {
-    let disks = profile.shell.disks.join(" ");
-    let mut script = format!(
-        "mkdir -p {FILES} && cd {FILES} || exit 1\n\
-         found=\n\
-         for disk in {disks}; do\n\
-             case \"`dd if=$disk bs=512 count=1 2>/dev/null | tr -d '\\000'`\" in {MARK}*) found=$disk; break;; esac\n\
-         done\n\
-         [ -n \"$found\" ] || {{ echo 'no disk of {disks} holds the packages'; exit 1; }}\n\
-         tar xf \"$found\" || exit 1\n"
-    );
-    if let Some(zone) = &profile.zone {
-        script.push_str(&format!("mkdir -p {0}{FILES} && cp {FILES}/* {0}{FILES}/\n", zone.root));
-    }
-    ["/bin/sh", "-c", script.as_str()].map(String::from).into()
 }
 
 fn target_error(error: SessionError) -> TargetError {

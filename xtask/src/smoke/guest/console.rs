@@ -49,10 +49,11 @@ pub struct Console {
 }
 
 impl Console {
+    /// The log is written on, where there is one.
     pub fn new(stream: UnixStream, log: &Path, crash_marks: Vec<String>) -> Result<Self, ConsoleError> {
         stream.set_read_timeout(Some(SLICE))?;
         stream.set_write_timeout(Some(Duration::from_secs(30)))?;
-        let log = File::create(log)?;
+        let log = File::options().create(true).append(true).open(log)?;
         let (cleaner, text) = (Cleaner::default(), String::new());
         Ok(Console { stream, log, logged: 0, cleaner, text, seen: 0, judged: 0, crash_marks })
     }

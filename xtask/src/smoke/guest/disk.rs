@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::accel::Accel;
+use super::frame::summed;
 use super::machine::{Hardware, Machine, MachineError};
 use super::qmp::QmpError;
 
@@ -16,6 +17,8 @@ use super::qmp::QmpError;
 pub const MARK: &str = "vboxsvc-smoke-files";
 /// Some systems look at the last part of a disk of any size; none minds a whole MiB.
 pub const UNIT: u64 = 1024 * 1024;
+/// The size of a disk of files: a guest that comes back out of a snapshot believes in the size that it saw.
+const FILES_SIZE: u64 = 256 * UNIT;
 const JOB: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Error)]
@@ -26,6 +29,8 @@ pub enum DiskError {
     Job { name: String, reason: String },
     #[error("cannot write the disk {name}: {source}")]
     Io { name: String, source: io::Error },
+    #[error("{bytes} bytes of files do not fit on a disk of {max} MiB", max = FILES_SIZE / UNIT)]
+    TooMuch { bytes: u64 },
 }
 
 impl From<QmpError> for DiskError {
@@ -96,27 +101,46 @@ fn failed(path: &Path, reason: &str) -> DiskError {
     DiskError::Job { name: path.display().to_string(), reason: reason.to_string() }
 }
 
-/// Writes files to a raw disk, as a tar archive from its first block on.
-pub fn of_files(path: &Path, files: &[(String, &Path)]) -> Result<(), DiskError> {
-    write_files(path, files).map_err(|source| DiskError::Io { name: path.display().to_string(), source })
+/// What a disk of files holds, as the guest can check it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Where the archive ends, in whole [`UNIT`]s: the rest of the disk is empty.
+    pub units: u64,
+    /// A line for each file, as `cksum` prints it.
+    pub sums: Vec<(String, String)>,
 }
 
-fn write_files(path: &Path, files: &[(String, &Path)]) -> io::Result<()> {
+/// Writes files to a raw disk, as a tar archive from its first block on.
+pub fn of_files(path: &Path, files: &[(String, &Path)]) -> Result<Files, DiskError> {
+    let failed = |source| DiskError::Io { name: path.display().to_string(), source };
+    let (bytes, sums) = write_files(path, files).map_err(failed)?;
+    if bytes > FILES_SIZE {
+        return Err(DiskError::TooMuch { bytes });
+    }
+    File::options().write(true).open(path).and_then(|disk| disk.set_len(FILES_SIZE)).map_err(failed)?;
+    Ok(Files { units: bytes.div_ceil(UNIT), sums })
+}
+
+/// Gives the size of the archive, and the files' names and sums.
+fn write_files(path: &Path, files: &[(String, &Path)]) -> io::Result<(u64, Vec<(String, String)>)> {
     let mut archive = tar::Builder::new(File::create(path)?);
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o644);
-    header.set_size(0);
-    archive.append_data(&mut header, MARK, io::empty())?;
+    archive.append_data(&mut header(0), MARK, io::empty())?;
+    let mut sums = Vec::new();
     for (name, source) in files {
-        let mut file = File::open(source)?;
-        let mut header = tar::Header::new_ustar();
-        header.set_mode(0o644);
-        header.set_size(file.metadata()?.len());
-        archive.append_data(&mut header, name, &mut file)?;
+        let content = fs::read(source)?;
+        archive.append_data(&mut header(content.len() as u64), name, content.as_slice())?;
+        sums.push((name.clone(), format!("{} {name}", summed(&content))));
     }
     let mut disk = archive.into_inner()?;
     disk.flush()?;
-    disk.set_len(fs::metadata(path)?.len().next_multiple_of(UNIT))
+    Ok((disk.metadata()?.len(), sums))
+}
+
+fn header(size: u64) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o644);
+    header.set_size(size);
+    header
 }
 
 #[cfg(test)]
@@ -147,17 +171,29 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_of_files_is_a_tar_of_whole_mebibytes_with_its_mark_first() {
+    fn a_disk_of_files_is_a_tar_with_its_mark_first_on_a_disk_of_one_size() {
         let folder = tempfile::tempdir().unwrap();
         let (file, disk) = (folder.path().join("f"), folder.path().join("disk"));
         fs::write(&file, "content").unwrap();
-        of_files(&disk, &[("ours.pkg".to_string(), file.as_path())]).unwrap();
-        let bytes = fs::read(&disk).unwrap();
-        assert_eq!(bytes.len() as u64, UNIT);
+        let files = of_files(&disk, &[("ours.pkg".to_string(), file.as_path())]).unwrap();
+        assert_eq!(files.units, 1);
+        assert_eq!(files.sums, [("ours.pkg".to_string(), "1579075118 7 ours.pkg".to_string())]);
+        assert_eq!(fs::metadata(&disk).unwrap().len(), FILES_SIZE);
+        let mut bytes = vec![0; UNIT as usize];
+        File::open(&disk).unwrap().read_exact(&mut bytes).unwrap();
         assert!(bytes.starts_with(MARK.as_bytes()));
         let mut archive = tar::Archive::new(bytes.as_slice());
         let names: Vec<String> =
             archive.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
         assert_eq!(names, [MARK, "ours.pkg"]);
+    }
+
+    #[test]
+    fn files_that_do_not_fit_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("large");
+        File::create(&file).unwrap().set_len(FILES_SIZE).unwrap();
+        let error = of_files(&folder.path().join("disk"), &[("large".to_string(), file.as_path())]).unwrap_err();
+        assert!(error.to_string().ends_with("bytes of files do not fit on a disk of 256 MiB"), "{error}");
     }
 }

@@ -49,6 +49,12 @@ pub fn program() -> Result<PathBuf, MachineError> {
     found.ok_or(MachineError::NoQemu)
 }
 
+/// What QEMU says that it is.
+pub fn version(qemu: &Path) -> Result<String, MachineError> {
+    let output = Command::new(qemu).arg("--version").output().map_err(MachineError::Start)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// What a machine is made of, beside its sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hardware {
@@ -87,7 +93,8 @@ impl Machine {
         let said = folder.join("qemu.log");
         let mut command = Command::new(qemu);
         command.args(hardware.arguments()).current_dir(folder).stdin(Stdio::null());
-        let log = File::create(&said)?;
+        // One run can start it more than once.
+        let log = File::options().create(true).append(true).open(&said)?;
         command.stdout(log.try_clone()?).stderr(log);
         let mut process = command.spawn().map_err(MachineError::Start)?;
         let sockets = connect(&mut process, folder, &said);

@@ -19,6 +19,7 @@ pub mod qmp;
 pub mod session;
 pub mod snapshot;
 pub mod ssh;
+pub mod unpack;
 pub mod watch;
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub enum ProfileError {
 pub struct Profile {
     #[serde(skip)]
     pub name: String,
+    /// The whole of it, as it was written.
+    #[serde(skip)]
+    pub text: String,
     pub title: String,
     pub nature: Nature,
     /// What it has for steps; all it takes must be in the image or made by `prepare` and `zone`.
@@ -159,6 +162,9 @@ pub struct ShellData {
     /// Done after the first boot, each until it succeeds or its time is up.
     #[serde(default)]
     pub prepare: Vec<Preparation>,
+    /// Done after it has come back out of a snapshot: what it remembers of its disks may be of another run.
+    #[serde(default)]
+    pub resumed: Vec<Preparation>,
     /// Succeeds as soon as the services are up, after each boot.
     pub ready: Preparation,
 }
@@ -194,6 +200,7 @@ impl Profile {
         let toml = |source| ProfileError::Toml { path: path.to_path_buf(), source: Box::new(source) };
         let mut profile: Profile = toml::from_str(text).map_err(toml)?;
         profile.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        profile.text = text.to_string();
         match profile.fault() {
             Some(fault) => Err(ProfileError::Wrong { path: path.to_path_buf(), fault: fault.to_string() }),
             None => Ok(profile),

@@ -57,6 +57,13 @@ impl Session {
         Ok(session)
     }
 
+    /// Takes over the console of a guest that came back out of a snapshot, where a session was open when it was taken.
+    pub fn again(console: Console, folder: &str, patience: u32) -> Result<Self, SessionError> {
+        let mut session = Session { console, folder: folder.to_string(), last: 0, patience };
+        session.answered()?;
+        Ok(session)
+    }
+
     pub fn console(&mut self) -> &mut Console {
         &mut self.console
     }

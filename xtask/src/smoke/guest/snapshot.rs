@@ -14,6 +14,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -30,6 +32,9 @@ const WAY: &str = "1";
 const ABOUT: &str = "about.json";
 const LOCK: &str = "lock";
 const UNFINISHED: &str = ".new-";
+/// How often a lock is tried, and how long lies between.
+const TRIES: u32 = 25;
+const GAP: Duration = Duration::from_millis(20);
 /// How much of a key's SHA-256 names a folder.
 const DIGITS: usize = 16;
 
@@ -55,7 +60,8 @@ pub struct Key(String);
 pub struct Ingredients(Sha256);
 
 impl Ingredients {
-    pub fn new() -> Self {
+    /// Before anything of the guest's own there is what is done with every guest.
+    pub fn begin() -> Self {
         Ingredients(Sha256::new()).text("way", WAY)
     }
 
@@ -160,12 +166,8 @@ impl Store {
         let folder = self.place(key);
         let Some(lock) = shared(&folder.join(LOCK))? else { return Ok(None) };
         let path = folder.join(ABOUT);
-        let about = match fs::read_to_string(&path) {
-            Ok(about) => about,
-            // It was taken away before it was locked.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(SnapshotError::Io { path, source }),
-        };
+        // It can have been taken away before it was locked.
+        let Some(about) = there(fs::read_to_string(&path)).map_err(at(&path))? else { return Ok(None) };
         let damaged = |reason: String| SnapshotError::Damaged { path: folder.clone(), reason };
         let about: About = serde_json::from_str(&about).map_err(|error| damaged(format!("{ABOUT}: {error}")))?;
         let found = Found { folder: folder.clone(), about, _lock: lock };
@@ -242,11 +244,7 @@ fn is_key(rest: &str) -> bool {
 
 /// A lock that holds others off from removing; nothing where there is nothing to lock.
 fn shared(path: &Path) -> Result<Option<File>, SnapshotError> {
-    let lock = match File::open(path) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(at(path)(error)),
-    };
+    let Some(lock) = there(File::open(path)).map_err(at(path))? else { return Ok(None) };
     match lock.try_lock_shared() {
         Ok(()) => Ok(Some(lock)),
         // Somebody takes it away just now.
@@ -255,25 +253,38 @@ fn shared(path: &Path) -> Result<Option<File>, SnapshotError> {
     }
 }
 
+/// Whether nobody else has it locked. A program that is just being started has everything of ours for a moment.
+fn is_free(lock: &File) -> io::Result<bool> {
+    for _ in 0..TRIES {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => sleep(GAP),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
 fn remove_unused(folder: &Path) -> Result<(), SnapshotError> {
     let path = folder.join(LOCK);
-    match File::open(&path) {
-        Ok(lock) => match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
-        },
-        // Without a lock nobody can use it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(at(&path)(error)),
+    // Without a lock nobody can use it.
+    let lock = there(File::open(&path)).map_err(at(&path))?;
+    if let Some(lock) = &lock
+        && !is_free(lock).map_err(at(&path))?
+    {
+        return Ok(());
     }
     // The note first: half of a folder is not taken for a snapshot.
-    match fs::remove_file(folder.join(ABOUT)).and_then(|()| fs::remove_dir_all(folder)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
-            _ => Ok(()),
-        },
-        other => other.map_err(at(folder)),
+    there(fs::remove_file(folder.join(ABOUT))).map_err(at(folder))?;
+    there(fs::remove_dir_all(folder)).map_err(at(folder))?;
+    Ok(())
+}
+
+/// Nothing where it is not there.
+fn there<T>(tried: io::Result<T>) -> io::Result<Option<T>> {
+    match tried {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
     }
 }
 

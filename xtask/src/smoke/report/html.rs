@@ -28,6 +28,8 @@ struct Run {
     target: String,
     nature: Nature,
     told: &'static str,
+    /// Said where nobody overlooks it: a snapshot is no boot.
+    resumed: Option<String>,
     host: Vec<String>,
     suites: Vec<serde_json::Value>,
     count: Count,
@@ -49,15 +51,12 @@ fn run(page: &Page) -> serde_json::Result<Run> {
     let record = page.record;
     let suites = outcomes(&record.events);
     let longest = suites.iter().flat_map(|suite| &suite.steps).map(|step| step.seconds).fold(0.1, f64::max);
-    let host = record.events.iter().filter_map(|event| match event {
-        Event::Host { text } => Some(text.clone()),
-        _ => None,
-    });
     Ok(Run {
         target: record.target.clone(),
         nature: record.nature,
         told: record.nature.told(),
-        host: host.collect(),
+        resumed: record.resumed(),
+        host: record.events.iter().filter_map(Event::of_host).collect(),
         count: suites.iter().fold(Count::default(), |total, suite| total.and(suite.count)),
         suites: suites.iter().map(|suite| with_shares(suite, longest)).collect::<serde_json::Result<_>>()?,
         console: page.console.clone(),
@@ -78,6 +77,7 @@ fn with_shares(suite: &SuiteOutcome, longest: f64) -> serde_json::Result<serde_j
 
 #[cfg(test)]
 pub mod tests {
+    use super::super::junit;
     use super::*;
     use crate::smoke::event::Verdict;
     use crate::smoke::target::{Evidence, Place, Ran};
@@ -103,6 +103,16 @@ pub mod tests {
         }
         events.push(Event::SuiteEnded { suite, count: Count { passed: 1, failed: 1, not_run: 1 }, seconds: 3.0 });
         Record { target: "sim".into(), nature: Nature::Simulated, events }
+    }
+
+    #[test]
+    fn a_guest_that_did_not_boot_is_told_of_as_one() {
+        let mut record = record();
+        record.events.insert(0, Event::Resumed { taken: "2026-01-02 03:04 UTC".into() });
+        let told = "resumed from the snapshot of 2026-01-02 03:04 UTC: nothing was booted";
+        let page = render(&[Page::new(&record, b"")], "1.2.3", "today").unwrap();
+        assert!(page.contains(&format!("<p class=\"nature\">{told}</p>")), "{page}");
+        assert!(junit::render(&[record]).unwrap().contains(told));
     }
 
     #[test]

@@ -13,6 +13,7 @@ const NAME: &str = "smoke.xml";
 struct Run {
     target: String,
     nature: Nature,
+    resumed: Option<String>,
     suites: Vec<SuiteOutcome>,
 }
 
@@ -20,6 +21,7 @@ pub fn render(records: &[Record]) -> tera::Result<String> {
     let run = |record: &Record| Run {
         target: record.target.clone(),
         nature: record.nature,
+        resumed: record.resumed(),
         suites: outcomes(&record.events),
     };
     let mut context = Context::new();

@@ -48,7 +48,9 @@ impl Live {
 
     fn lines(&self, event: &Event) -> Vec<String> {
         match event {
-            Event::Host { text } => vec![format!("-- {text}")],
+            Event::Host { .. } | Event::Resumed { .. } => {
+                event.of_host().map(|text| format!("-- {text}")).into_iter().collect()
+            }
             Event::SuiteStarted { suite, title, steps } => vec![format!("== {suite}: {title} ({steps} steps)")],
             Event::StepStarted { .. } => Vec::new(),
             Event::StepEnded { step, verdict, seconds, .. } => self.ended(step, verdict, *seconds),

@@ -31,7 +31,7 @@ pub fn outcomes(events: &[Event]) -> Vec<SuiteOutcome> {
     let mut begun: Option<(String, String, Place)> = None;
     for event in events {
         match event {
-            Event::Host { .. } => {}
+            Event::Host { .. } | Event::Resumed { .. } => {}
             Event::SuiteStarted { suite, title, .. } => {
                 let (name, title, steps) = (suite.clone(), title.clone(), Vec::new());
                 suites.push(SuiteOutcome { name, title, steps, count: Count::default(), seconds: 0.0 });

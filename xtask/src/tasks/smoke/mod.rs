@@ -7,6 +7,7 @@ mod images;
 mod prepare;
 mod run;
 mod shell;
+mod up;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,9 @@ pub struct Args {
     /// Print every event as a line of JSON on standard output instead of the report's path
     #[arg(long)]
     json: bool,
+    /// Boot guests anew, even where the state of an earlier boot is kept
+    #[arg(long)]
+    fresh: bool,
     /// Leave the guest running for a person to look at
     #[arg(long)]
     keep: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,13 +11,14 @@ use anyhow::{Context, Result, bail};
 use crate::built::Built;
 use crate::payload::bootstrap::apt_get;
 use crate::payload::{self, Program};
-use crate::smoke::guest::accel;
-use crate::smoke::guest::booted::{Guest, Start, described};
-use crate::smoke::guest::disk::{self, Base};
+use crate::smoke::guest::accel::{self, Accel};
+use crate::smoke::guest::booted::{Start, described};
+use crate::smoke::guest::disk::{self, Base, Files};
 use crate::smoke::guest::machine::{self, Hardware, Machine};
 use crate::smoke::guest::metadata;
 use crate::smoke::guest::nocloud::{self, Server};
 use crate::smoke::guest::profile::{self, Configuration, Profile};
+use crate::smoke::guest::snapshot::{self, Found, Ingredients, Key, Store};
 use crate::smoke::guest::ssh::{Ssh, free_port};
 use crate::smoke::image::{self, Kept, Override};
 use crate::smoke::packages::{Executables, Packages};
@@ -82,6 +84,33 @@ pub struct Need<'a> {
     pub workspace: &'a Path,
     pub profile: &'a Profile,
     pub programs: Option<&'a Programs>,
+    pub snapshots: Snapshots,
+}
+
+/// What becomes of the kept states of guests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Snapshots {
+    /// The guest goes on from one; where there is none it boots, and one is made.
+    Used,
+    /// It boots, and a new one is made.
+    Renewed,
+    /// It boots, and none is made.
+    Unused,
+}
+
+/// What the disk of a guest begins as.
+enum Beginning {
+    Empty(u64),
+    Image { path: PathBuf, format: &'static str },
+}
+
+impl Beginning {
+    fn base(&self) -> Base<'_> {
+        match self {
+            Beginning::Empty(size) => Base::Empty(*size),
+            Beginning::Image { path, format } => Base::Image { path, format },
+        }
+    }
 }
 
 /// Everything that a guest is booted from.
@@ -90,14 +119,26 @@ pub struct Parts {
     profile: Profile,
     hardware: Hardware,
     pub ssh: Option<Ssh>,
+    /// The run's own disk.
+    pub disk: PathBuf,
+    beginning: Beginning,
+    /// The disk with the packages.
+    pub files: Files,
+    /// What logs in, where it was made for this guest.
+    pub own_key: Option<PathBuf>,
+    pub snapshots: Snapshots,
+    pub store: Store,
+    pub key: Key,
+    /// The state to go on from.
+    pub found: Option<Found>,
     /// Serves for as long as the guest may ask.
     _nocloud: Option<Server>,
 }
 
 impl Parts {
-    /// Makes or finds the guest's disks and decides on its hardware.
-    pub fn gather(need: Need, packages: Option<&Packages>, folder: &Path) -> Result<Self> {
-        let Need { toolchain, images, workspace, profile, programs } = need;
+    /// Makes or finds what the guest is made of, decides on its hardware, and looks for a state to go on from.
+    pub fn gather(need: Need, packages: Option<&Packages>, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Self> {
+        let Need { toolchain, images, workspace, profile, programs, snapshots } = need;
         if toolchain.bootstrap && (machine::program().is_err() || initramfs::busybox().is_err()) {
             let install = ["install", "-y", "--no-install-recommends"];
             let caller: Vec<_> = std::env::vars_os().collect();
@@ -105,61 +146,104 @@ impl Parts {
         }
         let qemu = machine::program()?;
         let accel = accel::best(&qemu, folder).context("cannot try KVM")?;
+        let mut made_of =
+            Ingredients::begin().text("qemu", &machine::version(&qemu)?).text("accelerator", accel.word());
+        made_of = made_of.text("profile", &profile.text);
+        if accel == Accel::Kvm {
+            made_of = made_of.text("processor", &accel::processor());
+        }
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
         let path = |path: &Path| path.display().to_string();
-        let (root, files) = (folder.join("disk.qcow2"), folder.join("files.raw"));
+        let (disk, files) = (folder.join("disk.qcow2"), folder.join("files.raw"));
         let kept = Kept::of(&workspace.join(image::FOLDER), &profile.name);
-        match (&profile.image, profile.machine.disk_mib) {
+        let beginning = match (&profile.image, profile.machine.disk_mib) {
             (Some(wanted), _) => {
                 let base = base(images, &kept, &profile.name, wanted)?;
-                disk::overlay(&qemu, &root, Base::Image { path: &base, format: image::format(&base)? })?;
+                made_of = made_of.large_file("image", &base)?;
+                Beginning::Image { format: image::format(&base)?, path: base }
             }
-            (None, Some(mib)) => disk::overlay(&qemu, &root, Base::Empty(mib * 1024 * 1024))?,
+            (None, Some(mib)) => Beginning::Empty(mib * 1024 * 1024),
             (None, None) => bail!("{}: nothing says what its disk is", profile.name),
+        };
+        values.extend([("disk", path(&disk)), ("files", path(&files))]);
+        if profile.configuration == Configuration::Standin {
+            let kernel = kernel::kernel(&workspace.join("target/smoke/kernel"), toolchain.bootstrap)?;
+            let image = kernel.image.clone();
+            let simhost = programs.context("the simulated host was not built")?.simhost.clone();
+            let parts = initramfs::Parts { kernel, busybox: initramfs::busybox()?, simhost };
+            let initramfs = folder.join("initramfs");
+            initramfs::write(&parts, &initramfs)?;
+            made_of = made_of.file("kernel", &image)?.file("initramfs", &initramfs)?;
+            values.extend([("kernel", path(&image)), ("initramfs", path(&initramfs))]);
         }
-        disk::of_files(&files, &packages.map(Packages::files).unwrap_or_default())?;
-        values.extend([("disk", path(&root)), ("files", path(&files))]);
+        let (store, key) = (Store::of(&workspace.join(snapshot::FOLDER), &profile.name), made_of.key());
+        let found = look(&store, &key, snapshots, tell)?;
+        let files = disk::of_files(&files, &packages.map(Packages::files).unwrap_or_default())?;
         let mut nocloud = None;
-        let mut key = kept.key();
+        let own_key = match profile.configuration {
+            Configuration::None | Configuration::Standin => None,
+            Configuration::NocloudSmbios | Configuration::CpioDisk => Some(folder.join("key")),
+        };
+        let public = own_key.as_ref().map(|key| run_key(key, found.as_ref())).transpose()?.unwrap_or_default();
         match profile.configuration {
-            Configuration::None => {}
+            Configuration::None | Configuration::Standin => {}
             Configuration::NocloudSmbios => {
-                key = folder.join("key");
-                let server =
-                    Server::start(nocloud::texts(&new_key(&key)?)).context("cannot serve the configuration")?;
+                let server = Server::start(nocloud::texts(&public)).context("cannot serve the configuration")?;
                 values.insert("http-port", server.port().to_string());
                 nocloud = Some(server);
             }
             Configuration::CpioDisk => {
-                key = folder.join("key");
                 let disk = folder.join("metadata.cpio");
-                fs::write(&disk, metadata::disk(&new_key(&key)?)).context("cannot write the metadata")?;
+                fs::write(&disk, metadata::disk(&public)).context("cannot write the metadata")?;
                 values.insert("metadata", path(&disk));
-            }
-            Configuration::Standin => {
-                let kernel = kernel::kernel(&workspace.join("target/smoke/kernel"), toolchain.bootstrap)?;
-                let image = kernel.image.clone();
-                let simhost = programs.context("the simulated host was not built")?.simhost.clone();
-                let parts = initramfs::Parts { kernel, busybox: initramfs::busybox()?, simhost };
-                let initramfs = folder.join("initramfs");
-                initramfs::write(&parts, &initramfs)?;
-                values.extend([("kernel", path(&image)), ("initramfs", path(&initramfs))]);
             }
         }
         let mut ssh = None;
         if let Some(data) = &profile.ssh {
             let port = free_port().context("cannot find a free port for ssh")?;
             let (program, user) = (PathBuf::from("ssh"), data.user.clone());
-            ssh = Some(Ssh { program, user, port, key: usable_key(key, &profile.name)?, folder: folder.to_path_buf() });
+            let key = usable_key(own_key.clone().unwrap_or_else(|| kept.key()), &profile.name)?;
+            ssh = Some(Ssh { program, user, port, key, folder: folder.to_path_buf() });
             values.insert("ssh-port", port.to_string());
         }
         let (memory_mib, processors) = (profile.machine.memory_mib, profile.machine.processors);
         let hardware = Hardware { accel, memory_mib, processors, arguments: profile.arguments(&values)? };
-        Ok(Parts { qemu, profile: profile.clone(), hardware, ssh, _nocloud: nocloud })
+        let (profile, _nocloud) = (profile.clone(), nocloud);
+        Ok(Parts {
+            qemu,
+            profile,
+            hardware,
+            ssh,
+            disk,
+            beginning,
+            files,
+            own_key,
+            snapshots,
+            store,
+            key,
+            found,
+            _nocloud,
+        })
     }
 
     pub fn told(&self) -> String {
         described(&self.profile, self.hardware.accel)
+    }
+
+    /// Makes the run's disk as nobody has used it yet.
+    pub fn fresh_disk(&self) -> Result<()> {
+        self.disk_over(self.beginning.base())
+    }
+
+    /// Makes the run's disk, in place of one that is there.
+    pub fn disk_over(&self, base: Base) -> Result<()> {
+        match fs::remove_file(&self.disk) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", self.disk.display()));
+            }
+            _ => {}
+        }
+        Ok(disk::overlay(&self.qemu, &self.disk, base)?)
     }
 
     /// Switches the machine on and leaves what becomes of it to a person.
@@ -168,15 +252,35 @@ impl Parts {
         Ok(machine)
     }
 
-    pub fn boot(&self, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Guest> {
+    /// What a guest is started with, once somebody is there to be told.
+    pub fn start_with<'a>(&'a self, folder: &'a Path) -> impl FnOnce(&'a mut dyn FnMut(&str)) -> Start<'a> {
         let (qemu, profile, hardware) = (&self.qemu, &self.profile, &self.hardware);
         let ssh = self.ssh.clone();
-        Guest::boot(Start { qemu, profile, hardware, ssh, folder, tell }).map_err(|error| {
-            let screen = error.screen().to_string();
-            let error = anyhow::Error::new(error);
-            if screen.is_empty() { error } else { error.context(format!("the last screen of the guest:\n{screen}\n")) }
-        })
+        move |tell| Start { qemu, profile, hardware, ssh, folder, tell }
     }
+}
+
+/// The state to go on from, where one is there and is wanted.
+fn look(store: &Store, key: &Key, snapshots: Snapshots, tell: &mut dyn FnMut(&str)) -> Result<Option<Found>> {
+    match snapshots {
+        Snapshots::Unused => return Ok(None),
+        Snapshots::Renewed => {}
+        Snapshots::Used => match store.find(key) {
+            Ok(found) => return Ok(found),
+            Err(error) => tell(&format!("{error}; the snapshot is thrown away")),
+        },
+    }
+    store.discard(key)?;
+    Ok(None)
+}
+
+/// The key of the guest's own, at a place in the run's folder: the one it knows since it booted, or a new one. Gives its
+/// public half.
+fn run_key(place: &Path, found: Option<&Found>) -> Result<String> {
+    let Some(found) = found else { return new_key(place) };
+    fs::copy(found.key(), place).with_context(|| format!("cannot copy {}", found.key().display()))?;
+    let key = signature::private(place)?;
+    key.public_key().to_openssh().context("cannot write the key of the run")
 }
 
 /// The image that lies under the overlay.
@@ -204,7 +308,7 @@ fn usable_key(key: PathBuf, name: &str) -> Result<PathBuf> {
 pub fn folder(out: &Path, target: &str) -> Result<PathBuf> {
     let folder = out.join(target);
     match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("cannot empty {}", folder.display()));
         }
         _ => {}

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::Args;
-use super::prepare::{Need, Parts, Programs, folder, illumos_packages, runs_linux};
+use super::prepare::{Need, Parts, Programs, Snapshots, folder, illumos_packages, runs_linux};
+use super::up::up;
 use crate::smoke::absent::{Absence, tell_of};
 use crate::smoke::clock::SystemClock;
 use crate::smoke::engine::{Clock, Engine};
@@ -149,10 +150,11 @@ fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
                 workspace: job.workspace,
                 profile,
                 programs: job.programs,
+                snapshots: if job.args.fresh { Snapshots::Renewed } else { Snapshots::Used },
             };
-            let parts = parts.insert(Parts::gather(need, Some(&packages), folder)?);
+            let parts = parts.insert(Parts::gather(need, Some(&packages), folder, &mut say)?);
             say(&parts.told());
-            guest.insert(parts.boot(folder, &mut say)?)
+            guest.insert(up(parts, folder, tell)?)
         }
     };
     let (clock, variables) = (SystemClock::start(), packages.variables()?);

@@ -12,7 +12,7 @@ use vboxsvc::console::session::{self, Ends, Plan};
 use vboxsvc::console::signals::Signals;
 use vboxsvc::console::terminal::{self, RawMode};
 
-use super::prepare::{Need, Parts, Programs, folder};
+use super::prepare::{Need, Parts, Programs, Snapshots, folder};
 use crate::smoke::guest::profile::{self, Configuration};
 use crate::smoke::image::Override;
 use crate::tasks::pkg::Toolchain;
@@ -44,8 +44,10 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         workspace,
         profile: &profile,
         programs: programs.as_ref(),
+        snapshots: Snapshots::Unused,
     };
-    let parts = Parts::gather(need, None, &folder)?;
+    let parts = Parts::gather(need, None, &folder, &mut |text| eprintln!("{text}"))?;
+    parts.fresh_disk()?;
     eprintln!("{}", parts.told());
     if let Some(ssh) = &parts.ssh {
         eprintln!("by ssh, from elsewhere: ssh {}", ssh.arguments().join(" "));

@@ -27,6 +27,14 @@ fn programs_run_and_come_back_with_both_streams_and_their_status() {
 }
 
 #[test]
+fn a_session_is_taken_over_by_somebody_else() {
+    let (guest, session) = open(vec![]);
+    let folder = guest.folder().join("session").display().to_string();
+    let mut session = Session::again(session.into_console(), &folder, 1).unwrap();
+    assert_eq!(session.run(&words(&["echo", "still there"]), b"", SOON).unwrap().stdout, "still there\n");
+}
+
+#[test]
 fn what_looks_like_a_frame_in_the_output_is_output() {
     let (_guest, mut session) = open(vec![]);
     let forged = "@@begin 1\n@@end 9 0 0 0 0 0\n";

@@ -1,7 +1,7 @@
 use super::*;
 
 fn key(text: &str) -> Key {
-    Ingredients::new().text("profile", text).key()
+    Ingredients::begin().text("profile", text).key()
 }
 
 /// A folder with everything in it, and the note that belongs to it.
@@ -33,7 +33,7 @@ fn whatever_a_guest_is_made_of_changes_its_key() {
     fs::write(&kernel, "one").unwrap();
     fs::write(&image, "image").unwrap();
     let key = |qemu: &str, accel: &str| {
-        let all = Ingredients::new().text("qemu", qemu).text("accel", accel);
+        let all = Ingredients::begin().text("qemu", qemu).text("accel", accel);
         all.file("kernel", &kernel).unwrap().large_file("image", &image).unwrap().key()
     };
     let first = key("7.2", "tcg");
@@ -47,7 +47,7 @@ fn whatever_a_guest_is_made_of_changes_its_key() {
     assert_ne!(first, second);
     fs::write(&kernel, "two").unwrap();
     assert_ne!(second, key("7.2", "tcg"));
-    let error = Ingredients::new().file("kernel", Path::new("/no/such")).err().unwrap().to_string();
+    let error = Ingredients::begin().file("kernel", Path::new("/no/such")).err().unwrap().to_string();
     assert!(error.starts_with("/no/such: "), "{error}");
 }
 
