@@ -18,6 +18,8 @@ use nix::unistd::Pid;
 
 /// What one program may print before it is cut off: more than any list of machines needs, and bounded.
 const OUTPUT_LIMIT: usize = 16 << 20;
+/// How much of it is read at a time.
+const CHUNK: usize = 16 << 10;
 /// How long an exited program's descendants may hold its pipes open before its output counts as complete.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -182,6 +184,7 @@ fn converse(
     if let Some(pipe) = &stdin {
         nonblocking(pipe)?;
     }
+    let mut chunk = vec![0; CHUNK];
     let mut ended: Option<(Ended, Instant)> = None;
     let mut nap = Duration::from_millis(1);
     loop {
@@ -195,7 +198,7 @@ fn converse(
                 Err(_) => input = &[], // the program does not want to hear more: its exit status tells
             }
         }
-        let progress = out.drain()? | err.drain()?;
+        let progress = out.drain(&mut chunk)? | err.drain(&mut chunk)?;
         if ended.is_none() {
             ended = match child.try_wait() {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
@@ -266,11 +269,10 @@ impl Sink {
         self.pipe.is_none()
     }
 
-    /// Takes what is there; true when something was.
-    fn drain(&mut self) -> io::Result<bool> {
+    /// Takes what is there, by way of `chunk`; true when something was.
+    fn drain(&mut self, chunk: &mut [u8]) -> io::Result<bool> {
         let Some(pipe) = &mut self.pipe else { return Ok(false) };
-        let mut chunk = [0; 16384];
-        match pipe.read(&mut chunk) {
+        match pipe.read(chunk) {
             Ok(0) => self.pipe = None,
             Ok(n) => {
                 let room = OUTPUT_LIMIT.saturating_sub(self.bytes.len());

@@ -13,6 +13,8 @@ use crate::tools::Tools;
 
 /// How long SMF's programs may take to answer: they do in milliseconds, unless the host is on its knees.
 const ANSWER: Duration = Duration::from_secs(10);
+/// The same where they tell of every instance there is.
+const ANSWER_FOR_ALL: Duration = Duration::from_secs(60);
 
 pub struct Smf<'a> {
     runner: &'a dyn Runner,
@@ -58,7 +60,7 @@ impl<'a> Smf<'a> {
     pub fn all_properties(&self, own: bool) -> Result<BTreeMap<Fmri, Properties>, SmfError> {
         let pattern = format!("svc:/{SERVICE}:*");
         let args = if own { vec!["-C", "-f", &pattern] } else { vec!["-f", &pattern] };
-        let output = self.run("svcprop", &args)?;
+        let output = self.run_within(ANSWER_FOR_ALL, "svcprop", &args)?;
         if output.ended == Ended::Exited(1) && says(&output, "doesn't match any entities") {
             return Ok(BTreeMap::new());
         }
@@ -69,7 +71,7 @@ impl<'a> Smf<'a> {
     /// Every instance of the VirtualBox service with a `vm/name` of its own, and that name.
     pub fn named_machines(&self) -> Result<Vec<(Fmri, String)>, SmfError> {
         let pattern = format!("svc:/{SERVICE}:*");
-        let output = self.run("svcprop", &["-C", "-f", "-p", "vm/name", &pattern])?;
+        let output = self.run_within(ANSWER_FOR_ALL, "svcprop", &["-C", "-f", "-p", "vm/name", &pattern])?;
         // Instances without the property make it exit 1; the others are printed all the same.
         if !matches!(output.ended, Ended::Exited(0 | 1)) {
             succeeded("svcprop", output)?;
@@ -107,10 +109,14 @@ impl<'a> Smf<'a> {
     }
 
     fn run(&self, program: &'static str, args: &[&str]) -> Result<Output, SmfError> {
+        self.run_within(ANSWER, program, args)
+    }
+
+    fn run_within(&self, time: Duration, program: &'static str, args: &[&str]) -> Result<Output, SmfError> {
         let path = self.tools.find(program).map_err(|e| SmfError::NoSmf(e.to_string()))?;
         // Messages are read, and translated ones could not be.
         let env: [(OsString, OsString); 2] = [("LC_ALL".into(), "C".into()), ("PATH".into(), self.tools.path())];
-        Ok(self.runner.run(&Call::new(path, ANSWER).args(args).env(&env))?)
+        Ok(self.runner.run(&Call::new(path, time).args(args).env(&env))?)
     }
 }
 
