@@ -255,6 +255,15 @@ fn a_vm_that_cannot_be_stopped_keeps_the_package() {
     assert_eq!(standing(&host, PACKAGE), "partially installed");
     host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
     assert_instance(&host);
+    // Once more: SMF counts the instance as down, but its VM lives.
+    let again = rm(&host, PACKAGE);
+    assert_eq!(again.code, 1, "{}{}", again.stdout, again.stderr);
+    let still = format!("{WEB} is in maintenance, but its VM still runs (process ");
+    for said in [still.as_str(), "No VM was stopped", "Remove it again when the VMs are down"] {
+        assert!(again.stdout.contains(said), "{}", again.stdout);
+    }
+    assert_eq!((state(&host).as_str(), vm_state(&host).as_str()), ("maintenance", "running"));
+    assert_eq!(standing(&host, PACKAGE), "partially installed");
     // As it says: added again it is whole, and nothing has become of the VM.
     pkgadd(&host, &made().current, "").expect_success();
     assert_eq!((standing(&host, PACKAGE).as_str(), vm_state(&host).as_str()), ("completely installed", "running"));
