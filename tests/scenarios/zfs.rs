@@ -1,5 +1,7 @@
 //! Snapshots of a VM's datasets, by the real `vboxsvc` on a simulated host. SMF, VirtualBox and ZFS are stand-ins.
 
+use std::path::Path;
+
 use simhost::vbox::{Control, Medium, Spec};
 use simhost::zfs::Pools;
 use simhost::{Host, Ran, vboxsvc_exe};
@@ -136,4 +138,27 @@ fn a_start_and_a_stop_are_kept_where_the_settings_want_it() {
     host.wait_state(WEB, "disabled", long).unwrap_or_else(|error| panic!("{error}"));
     let names = pools.snapshots("tank/vm");
     assert!(names.len() == 2 && names[1].starts_with("kept:web:poststop-savestate-0:saved:"), "{names:?}");
+}
+
+/// Covers: zvol-rights
+#[test]
+fn what_is_delegated_to_a_zone_is_restored_in_that_zone_and_not_outside() {
+    let (host, _control, pools) = host();
+    pools.filesystem("tank/z1", "none");
+    pools.set_property("tank/z1", "zoned", "on");
+    pools.volume("tank/z1/disk");
+    for volume in ["tank/disk", "tank/z1/disk"] {
+        pools.set_property(volume, "owner:user", "root");
+    }
+    for tool in ["ls", "chmod"] {
+        std::os::unix::fs::symlink(Path::new("/bin").join(tool), host.bin().join(tool)).expect("a writable host");
+    }
+    let told = || host.vboxsvc(["zvol-rights", "restore"]).expect_success().stderr;
+    // The simulated host has no nodes.
+    let outside = told();
+    assert!(outside.contains("tank/z1/disk is left to its zone"), "{outside}");
+    assert!(outside.contains("dsk/tank/disk does not exist") && !outside.contains("dsk/tank/z1/disk"), "{outside}");
+    std::fs::write(host.root().join("etc/zonename"), "z1\n").expect("a writable host");
+    let inside = told();
+    assert!(inside.contains("dsk/tank/z1/disk does not exist") && !inside.contains("left to its zone"), "{inside}");
 }

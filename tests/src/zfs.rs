@@ -263,12 +263,16 @@ impl State {
             ("creation", Some(snapshot)) => snapshot.creation.to_string(),
             ("mountpoint", None) => dataset.mountpoint.clone(),
             ("mounted", None) if dataset.kind == "filesystem" => if dataset.mounted { "yes" } else { "no" }.to_string(),
+            ("zoned", None) if dataset.kind == "filesystem" => match self.inherited(name, column).as_str() {
+                "on" => "on".to_string(),
+                _ => "off".to_string(),
+            },
             (user, _) if user.contains(':') => self.inherited(name, user),
             _ => "-".to_string(),
         }
     }
 
-    /// The value of a user property: the dataset's own, else the nearest one's above.
+    /// The value of a property: the dataset's own, else the nearest one's above.
     fn inherited(&self, name: &str, property: &str) -> String {
         let mut at = Some(name);
         while let Some(name) = at {

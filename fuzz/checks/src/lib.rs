@@ -4,8 +4,11 @@
 //! makes up; the test `corpus` calls it with every input that was kept, on the ordinary compiler. Not to panic is the
 //! least: what a reader accepts the writer writes so that it reads the same, and what is shown moves no cursor.
 //!
+//! Of zones nothing is read but the one line that zonename prints: no zoneadm is asked, so it has no target.
+//!
 //! It knows nothing of the fuzzer, which has a workspace of its own.
 
+mod guest;
 mod ips;
 mod project;
 mod smf;
@@ -48,6 +51,8 @@ pub const CHECKS: &[Check] = &[
     ("contents", project::contents),
     ("lint_allow", project::lint_allow),
     ("elf", project::elf),
+    ("console", guest::console),
+    ("qmp", guest::qmp),
 ];
 
 /// Runs the check of this name, which must be in the table.

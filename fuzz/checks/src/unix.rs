@@ -27,6 +27,9 @@ pub fn zfs(data: &[u8]) {
         shows_only(&snapshot);
         assert!(snapshot.contains('@'));
     }
+    for name in parse::delegated(data).into_iter().flatten() {
+        shows_only(&name);
+    }
     for mount in parse::mnttab(data) {
         assert!(mount.point.is_absolute());
     }

@@ -13,6 +13,8 @@ use crate::zfs::{Zfs, ZfsError};
 use crate::zvol::nodes::{NodeError, Nodes};
 use crate::zvol::rights::{Rights, Saved, to_save};
 
+/// Where the device nodes of all zones' volumes are.
+const GLOBAL: &str = "global";
 /// Volumes that are the system's own.
 pub const SKIPPED: [&str; 2] = ["rpool/swap", "rpool/dump"];
 
@@ -30,7 +32,7 @@ pub struct Choice {
     pub datasets: Vec<String>,
     /// Left out, unless `datasets` names them.
     pub skip: Vec<String>,
-    /// Skips nothing, and saves the rights of new nodes as well.
+    /// Skips nothing, not even what zones have, and saves the rights of new nodes as well.
     pub all: bool,
     pub dry_run: bool,
 }
@@ -55,6 +57,10 @@ pub fn run(world: &World, action: Action, choice: &Choice) -> anyhow::Result<Exi
     for name in &unknown {
         work.log.error(format!("{name} is no volume, and none is below it"));
     }
+    let volumes = match action {
+        Action::Restore if world.zone() == GLOBAL => work.without_those_of_zones(volumes)?,
+        _ => volumes,
+    };
     let (mut right, mut wrong) = (0, unknown.len());
     for volume in &volumes {
         let done = match action {
@@ -77,20 +83,39 @@ pub fn run(world: &World, action: Action, choice: &Choice) -> anyhow::Result<Exi
     })
 }
 
+fn is_below(volume: &str, dataset: &str) -> bool {
+    volume.strip_prefix(dataset).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// The volumes meant, and the names that mean none.
 fn choose(choice: &Choice, volumes: Vec<OwnedVolume>) -> (Vec<OwnedVolume>, Vec<String>) {
-    let below = |volume: &str, dataset: &str| volume.strip_prefix(dataset).is_some_and(|rest| rest.starts_with('/'));
     let named = |volume: &OwnedVolume| choice.datasets.contains(&volume.name);
     let meant = |volume: &OwnedVolume| {
-        choice.datasets.is_empty() || named(volume) || choice.datasets.iter().any(|d| below(&volume.name, d))
+        choice.datasets.is_empty() || named(volume) || choice.datasets.iter().any(|d| is_below(&volume.name, d))
     };
-    let unknown = choice.datasets.iter().filter(|d| !volumes.iter().any(|v| v.name == **d || below(&v.name, d)));
+    let unknown = choice.datasets.iter().filter(|d| !volumes.iter().any(|v| v.name == **d || is_below(&v.name, d)));
     let unknown = unknown.cloned().collect();
     let skipped = |volume: &OwnedVolume| !choice.all && !named(volume) && choice.skip.contains(&volume.name);
     (volumes.into_iter().filter(|volume| meant(volume) && !skipped(volume)).collect(), unknown)
 }
 
 impl Work<'_> {
+    /// What a volume's properties say below a file system that a zone has, its administrator says: that is nobody to
+    /// give rights in the global zone.
+    fn without_those_of_zones(&self, volumes: Vec<OwnedVolume>) -> anyhow::Result<Vec<OwnedVolume>> {
+        if self.choice.all || volumes.is_empty() {
+            return Ok(volumes);
+        }
+        let delegated = self.zfs.delegated()?;
+        let (theirs, ours): (Vec<_>, Vec<_>) = volumes.into_iter().partition(|volume| {
+            !self.choice.datasets.contains(&volume.name) && delegated.iter().any(|d| is_below(&volume.name, d))
+        });
+        for volume in theirs {
+            self.log.info(format!("{} is left to its zone; name it to have its rights restored here", volume.name));
+        }
+        Ok(ours)
+    }
+
     fn save(&self, volume: &OwnedVolume) -> anyhow::Result<()> {
         let [dsk, rdsk] = self.rights(volume)?;
         let Some(rights) = to_save(dsk.as_ref(), rdsk.as_ref(), self.choice.all)? else { return Ok(()) };

@@ -73,6 +73,11 @@ impl<'a> Zfs<'a> {
         self.read(&["list", "-Hp", "-t", "volume", "-o", columns], parse::owned_volumes)
     }
 
+    /// The file systems that are delegated to zones, whose administrators set properties there and below.
+    pub fn delegated(&self) -> Result<Vec<String>, ZfsError> {
+        self.read(&["list", "-Hp", "-t", "filesystem", "-o", "name,zoned"], parse::delegated)
+    }
+
     /// Makes these snapshots, all or none: they must be of one pool.
     pub fn snapshot(&self, names: &[String]) -> Result<(), ZfsError> {
         let args: Vec<&str> = std::iter::once("snapshot").chain(names.iter().map(String::as_str)).collect();

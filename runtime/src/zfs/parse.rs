@@ -91,6 +91,21 @@ pub fn owned_volumes(output: &[u8]) -> Result<Vec<OwnedVolume>, ParseError> {
     })
 }
 
+/// `zfs list -H -t filesystem -o name,zoned`: those that are delegated to a zone.
+pub fn delegated(output: &[u8]) -> Result<Vec<String>, ParseError> {
+    let all = each_line(output, "a file system and whether a zone has it", |line| {
+        let mut fields = line.split(|&b| b == b'\t');
+        let name = name_of(fields.next()?)?;
+        let zoned = match fields.next()? {
+            b"on" => true,
+            b"off" | b"-" => false,
+            _ => return None,
+        };
+        fields.next().is_none().then_some(zoned.then_some(name))
+    })?;
+    Ok(all.into_iter().flatten().collect())
+}
+
 /// `/etc/mnttab`: fields between tabs, as raw as the kernel has them. A line of another form is none of a file system
 /// that matters here, and is left out.
 pub fn mnttab(text: &[u8]) -> Vec<Mount> {
@@ -200,6 +215,12 @@ mod tests {
     }
 
     #[test]
+    fn what_a_zone_has_is_told_from_what_it_has_not() {
+        assert_eq!(delegated(b"tank\toff\ntank/z1\ton\ntank/z1/vm\ton\n").unwrap(), ["tank/z1", "tank/z1/vm"]);
+        assert!(delegated(b"tank\tperhaps\n").is_err() && delegated(b"tank\n").is_err());
+    }
+
+    #[test]
     fn the_mount_table_is_read_by_tabs_alone() {
         let table = b"rpool/ROOT/be\t/\tzfs\tdev=4410002\t0\nsrv:/vms\t/net/my vms\tnfs\tvers=4\t17\nrubbish\n";
         let found = mnttab(table);
@@ -210,7 +231,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_reader_is_upset_by_any_text(text in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = (datasets(&text), snapshots(&text), owned_volumes(&text), mnttab(&text));
+            let _ = (datasets(&text), snapshots(&text), owned_volumes(&text), delegated(&text), mnttab(&text));
         }
 
         #[test]

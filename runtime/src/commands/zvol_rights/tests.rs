@@ -115,3 +115,27 @@ fn a_volume_without_saved_rights_is_not_even_looked_at_and_wrong_ones_change_not
     let error = restore(&volume(Some("u=rws,g=,o="), None)).unwrap_err();
     assert!(error.to_string().contains("owner:chmod"), "{error}");
 }
+
+/// Who administers a zone sets the properties of what is delegated to it.
+#[test]
+fn in_the_global_zone_nobody_gets_rights_by_the_word_of_a_zones_administrator() {
+    let dir = host(0o600);
+    let volume = |name: &str| OwnedVolume { name: name.into(), user: Some("mallory".into()), ..volume(None, None) };
+    let left = |choice: &Choice, asked: bool| -> Vec<String> {
+        let volumes = ["tank/disk", "tank/z1/disk", "tank/z1/sub/disk", "tank/z11"].map(volume).to_vec();
+        let fake = Fake::default();
+        let answer = says("tank\toff\ntank/z1\ton\ntank/z1/sub\ton\n");
+        let fake = if asked { fake.on("list -Hp -t filesystem -o name,zoned", answer) } else { fake };
+        let left = with_work(&fake, dir.path(), choice, |work| work.without_those_of_zones(volumes)).unwrap();
+        left.into_iter().map(|volume| volume.name).collect()
+    };
+    assert_eq!(left(&Choice::default(), true), ["tank/disk", "tank/z11"]);
+    let named = Choice { datasets: vec!["tank".into(), "tank/z1/disk".into()], ..Choice::default() };
+    assert_eq!(left(&named, true), ["tank/disk", "tank/z1/disk", "tank/z11"]);
+    assert_eq!(left(&Choice { all: true, ..Choice::default() }, false).len(), 4);
+    // An answer that is none lets nothing through.
+    let fake = Fake::default().on("list -Hp -t filesystem -o name,zoned", fails(1, "internal error\n"));
+    let told =
+        with_work(&fake, dir.path(), &Choice::default(), |work| work.without_those_of_zones(vec![volume("tank/disk")]));
+    assert!(told.is_err());
+}

@@ -1,0 +1,4 @@
+//! What QEMU says in its own protocol.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_checks::check("qmp", data));
