@@ -351,13 +351,11 @@ fn smf_state(properties: &Properties) -> SmfState {
 
 /// Whether two readings agree in all but the restarter's own bookkeeping.
 fn same_settings(one: &Properties, other: &Properties) -> bool {
-    let settings = |p: &Properties| -> Vec<(String, Vec<String>)> {
-        p.iter()
-            .filter(|(name, _)| !name.starts_with("restarter"))
-            .map(|(name, property)| (name.to_string(), property.values.clone()))
-            .collect()
-    };
-    settings(one) == settings(other)
+    fn settings(properties: &Properties) -> impl Iterator<Item = (&str, &[String])> {
+        let all = properties.iter().filter(|(name, _)| !name.starts_with("restarter"));
+        all.map(|(name, property)| (name, property.values.as_slice()))
+    }
+    settings(one).eq(settings(other))
 }
 
 /// An instance and the VM behind it.
