@@ -123,6 +123,39 @@ fn removal_saves_vms_first_and_the_next_installation_starts_them_again() {
     eventually("the VM runs again", || state(&host) == "online" && vm_state(&host) == "running");
 }
 
+/// Killed before anything is stopped, when all is stopped, when the instance is disabled for good, and among the files.
+#[test]
+fn a_killed_removal_is_done_again_and_forgets_no_vm() {
+    let host = host_with_a_running_vm();
+    let steps = [
+        ("/usr/sbin/svcadm", "\"disable -t \"*) kill -KILL $PPID ;;"),
+        ("/usr/sbin/svccfg", "export*) kill -KILL $PPID ;;"),
+        ("/usr/sbin/svcadm", "\"disable svc:\"*) /var/tmp/kept/svcadm \"$@\"; kill -KILL $PPID ;;"),
+    ];
+    for (at, (program, case)) in steps.into_iter().enumerate() {
+        let kept = program.replace("/usr/sbin", "/var/tmp/kept");
+        let killer = format!("#!/bin/sh\ncase \"$*\" in\n{case}\nesac\nexec {kept} \"$@\"\n");
+        let back = replace(&host, program, &killer);
+        let killed = rm(&host, PACKAGE);
+        host.sh(&back).expect_success();
+        assert_eq!(killed.code, 1, "{case}: {}{}", killed.stdout, killed.stderr);
+        assert!(killed.stderr.contains("preremove script did not complete successfully"), "{case}: {}", killed.stderr);
+        assert_eq!(vm_state(&host), if at == 0 { "running" } else { "saved" }, "{case}");
+        assert_eq!(standing(&host, PACKAGE), "partially installed", "{case}");
+        host.sh(&format!("pkgchk -n {PACKAGE}")).expect_success();
+        assert_instance(&host);
+    }
+    let back = replace(&host, "/usr/sadm/install/scripts/r.manifest", "kill -KILL $PPID\n");
+    assert_eq!(rm(&host, PACKAGE).code, 128 + 9);
+    host.sh(&back).expect_success();
+    rm(&host, PACKAGE).expect_success();
+    assert_eq!((standing(&host, PACKAGE).as_str(), vm_state(&host).as_str()), ("", "saved"));
+    assert!(!exists(&host, "/lib/svc/method/vboxsvc") && !exists(&host, MANIFEST));
+    assert_instance(&host);
+    pkgadd(&host, &made().current, "").expect_success();
+    eventually("the VM runs again", || state(&host) == "online" && vm_state(&host) == "running");
+}
+
 #[test]
 fn a_cut_datastream_leaves_the_old_release() {
     let host = host();
