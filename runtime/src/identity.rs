@@ -35,11 +35,18 @@ pub enum IdentityError {
     Refused { user: String, step: &'static str, source: Errno },
 }
 
+/// How often a look-up is tried that a signal interrupts each time.
+const TRIES: usize = 10;
+
+fn looked_up(look: impl Fn() -> nix::Result<Option<User>>) -> nix::Result<Option<User>> {
+    (1..TRIES).map(|_| look()).find(|found| *found != Err(Errno::EINTR)).unwrap_or_else(look)
+}
+
 impl Identity {
     /// The user this process runs as.
     pub fn current() -> Result<Identity, IdentityError> {
         let uid = Uid::effective();
-        match User::from_uid(uid) {
+        match looked_up(|| User::from_uid(uid)) {
             Ok(Some(user)) => Ok(user.into()),
             Ok(None) => Err(IdentityError::UnknownUid(uid.as_raw())),
             Err(source) => Err(IdentityError::Lookup { user: uid.to_string(), source }),
@@ -48,9 +55,9 @@ impl Identity {
 
     /// The user of this name, or of this number where the name is one, as SMF's method credentials allow both.
     pub fn named(name: &str) -> Result<Identity, IdentityError> {
-        let by_name = User::from_name(name);
+        let by_name = looked_up(|| User::from_name(name));
         let found = match (by_name, name.parse()) {
-            (Ok(None), Ok(uid)) => User::from_uid(Uid::from_raw(uid)),
+            (Ok(None), Ok(uid)) => looked_up(|| User::from_uid(Uid::from_raw(uid))),
             (by_name, _) => by_name,
         };
         match found {

@@ -32,7 +32,10 @@ pub fn wait(pipe: &mut (impl Read + AsFd), deadline: Option<Instant>) -> io::Res
             Err(e) => return Err(e.into()),
         }
         let mut chunk = [0; 512];
-        let n = pipe.read(&mut chunk)?;
+        let n = match pipe.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         heard.extend_from_slice(&chunk[..n]);
         if n == 0 || heard.contains(&b'\n') || heard.len() > LONGEST {
             return Ok(Some(read(&heard)));

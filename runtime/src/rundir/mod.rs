@@ -304,7 +304,7 @@ impl RunFile {
         let file = self.open(OFlag::O_RDWR | OFlag::O_CREAT)?;
         let file = file.ok_or_else(|| io_error("make", &self.path)(nix::Error::ENOENT))?;
         self.only_name(&file)?;
-        match file.try_lock() {
+        match locked(|| file.try_lock()) {
             Ok(()) => Ok(Some(Lock { file })),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(source)) => Err(self.io("lock", source)),
@@ -315,7 +315,7 @@ impl RunFile {
     /// the holder; and to ask, nobody needs to be able to write here.
     pub fn is_locked(&self) -> Result<bool, RunDirError> {
         let Some(file) = self.open(OFlag::O_RDONLY)? else { return Ok(false) };
-        match file.try_lock_shared() {
+        match locked(|| file.try_lock_shared()) {
             Ok(()) => Ok(false),
             Err(fs::TryLockError::WouldBlock) => Ok(true),
             Err(fs::TryLockError::Error(source)) => Err(self.io("lock", source)),
@@ -333,6 +333,14 @@ impl RunFile {
     fn io(&self, what: &'static str, source: io::Error) -> RunDirError {
         RunDirError::Io { what, path: self.path.clone(), source }
     }
+}
+
+/// How often a lock is tried that a signal interrupts each time.
+const TRIES: usize = 10;
+
+fn locked(lock: impl Fn() -> Result<(), fs::TryLockError>) -> Result<(), fs::TryLockError> {
+    let interrupted = |tried: &Result<(), fs::TryLockError>| matches!(tried, Err(fs::TryLockError::Error(source)) if source.kind() == io::ErrorKind::Interrupted);
+    (1..TRIES).map(|_| lock()).find(|tried| !interrupted(tried)).unwrap_or_else(lock)
 }
 
 /// A lock held for as long as this value, or the process, lives.

@@ -142,6 +142,9 @@ fn status(stage: &Stage, options: &[String], point: Option<&Point>) -> Outcome {
     if METHOD.contains(&code) && code != 0 && !err.contains(" error ") && !point.is_some_and(writes_to(2)) {
         wrong.push(format!("status exits {code} without a word of why: {err}"));
     }
+    if code != 0 && point.is_some_and(interrupts) {
+        wrong.push(format!("an interruption makes status exit {code}: {err}"));
+    }
     let after = stage.seen();
     if (&after.processes, &after.monitors) != (&before.processes, &before.monitors) {
         wrong.push(format!("status disturbed the VM: {before:?}, then {after:?}"));
@@ -185,6 +188,9 @@ fn monitor(stage: &Stage, target: Target, options: &[String], point: Option<&Poi
     let ended = run.code();
     let (out, err) = run.said();
     match ended {
+        Some(code) if point.is_some_and(interrupts) => {
+            wrong.push(format!("an interruption ends the monitor with {code}: {word:?}; its log: {err}"));
+        }
         Some(KILLED) if is_killed => {}
         Some(0 | 95) if word.starts_with("failed") => {}
         Some(code) if point.is_some_and(writes_to(1)) && METHOD.contains(&code) => {}
@@ -217,8 +223,16 @@ fn judge_method(codes: &[i32], point: Option<&Point>, log: &str) -> Vec<String> 
         if METHOD.contains(code) && *code != 0 && !log.contains(" error ") && !point.is_some_and(writes_to(2)) {
             wrong.push(format!("the method exits {code} without a word of why: {log}"));
         }
+        if *code != 0 && point.is_some_and(interrupts) {
+            wrong.push(format!("an interruption makes the method exit {code}: {log}"));
+        }
     }
     wrong
+}
+
+/// Whether the call is only to be made again: that fails nothing.
+fn interrupts(point: &Point) -> bool {
+    point.blow == Blow::Error("EINTR")
 }
 
 /// Whether the blow hits what the program says itself.
