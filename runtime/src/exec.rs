@@ -16,7 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// What one program may print before it is cut off: more than any list of machines needs, and bounded.
+/// What one program may print: more than any list of machines needs, and bounded. More is an error and no cut, for the
+/// rest of a list would be missing from whatever is made of it.
 const OUTPUT_LIMIT: usize = 16 << 20;
 /// How much of it is read at a time.
 const CHUNK: usize = 16 << 10;
@@ -274,10 +275,10 @@ impl Sink {
         let Some(pipe) = &mut self.pipe else { return Ok(false) };
         match pipe.read(chunk) {
             Ok(0) => self.pipe = None,
-            Ok(n) => {
-                let room = OUTPUT_LIMIT.saturating_sub(self.bytes.len());
-                self.bytes.extend_from_slice(&chunk[..n.min(room)]);
+            Ok(n) if self.bytes.len() + n > OUTPUT_LIMIT => {
+                return Err(io::Error::other(format!("it printed more than {} MiB", OUTPUT_LIMIT >> 20)));
             }
+            Ok(n) => self.bytes.extend_from_slice(&chunk[..n]),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
@@ -321,6 +322,15 @@ mod tests {
         let input = vec![b'x'; 300_000];
         let got = SystemRunner.run(&Call::new("/bin/cat", Duration::from_secs(20)).stdin(input.clone())).unwrap();
         assert!(got.stdout == input);
+    }
+
+    #[test]
+    fn a_program_without_an_end_to_its_output_is_killed_and_an_error() {
+        let mut call = Call::new("/bin/cat", Duration::from_secs(20)).args(["/dev/zero"]);
+        let error = SystemRunner.run(&call).unwrap_err().to_string();
+        assert_eq!(error, "cannot talk to /bin/cat: it printed more than 16 MiB");
+        call.args = vec!["/dev/null".into()];
+        assert!(SystemRunner.run(&call).unwrap().success());
     }
 
     #[test]

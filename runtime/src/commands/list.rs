@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use super::subject::{World, run_dir, smf_words, virtualbox_of};
+use super::subject::{World, asked, run_dir, smf_words, virtualbox_of};
 use crate::environment::{Environment, handed_on};
 use crate::exec::{Call, Runner, SystemRunner};
 use crate::exit::{Exit, told};
@@ -21,6 +21,7 @@ use crate::rundir::RunDir;
 use crate::rundir::files::RunFiles;
 use crate::settings::Settings;
 use crate::settings::effective::{effective, needs_own};
+use crate::settings::table::GROUP;
 use crate::smf::Fmri;
 use crate::smf::svcprop::Properties;
 use crate::virtualbox::client::overview_deadline;
@@ -88,8 +89,8 @@ pub fn run(world: &World, of_user: Option<&str>, json: bool) -> anyhow::Result<E
 
 fn all_instances(world: &World) -> anyhow::Result<Vec<Known>> {
     let smf = world.smf();
-    let composed = smf.all_properties(false)?;
-    let own = if composed.values().any(needs_own) { smf.all_properties(true)? } else { BTreeMap::new() };
+    let composed = smf.all_properties(false, &asked())?;
+    let own = if composed.values().any(needs_own) { smf.all_properties(true, &[GROUP])? } else { BTreeMap::new() };
     let none = Properties::default();
     let known = |(fmri, composed): (&Fmri, &Properties)| {
         let own = own.get(fmri).unwrap_or(&none);

@@ -20,7 +20,8 @@ use crate::log::Log;
 use crate::rundir::files::{Hold, RunFiles};
 use crate::rundir::{Host, RunDir, RunDirError};
 use crate::settings::Settings;
-use crate::settings::effective::{Warning, effective, needs_own};
+use crate::settings::effective::{self, Warning, effective, needs_own};
+use crate::settings::table;
 use crate::smf::svcprop::Properties;
 use crate::smf::{Fmri, Smf, SmfError};
 use crate::tools::Tools;
@@ -184,8 +185,8 @@ impl<'w> Instance<'w> {
     pub fn open(world: &'w World, selector: &Selector) -> anyhow::Result<Instance<'w>> {
         let smf = world.smf();
         let fmri = selector.resolve(&smf)?;
-        let composed = smf.properties(&fmri)?;
-        let own = if needs_own(&composed) { smf.own_properties(&fmri)? } else { Properties::default() };
+        let composed = smf.properties(&fmri, &asked())?;
+        let own = own_properties(&smf, &fmri, &composed)?;
         let effective = effective(fmri.instance(), &composed, &own);
         let settings = effective.settings;
         let log = Log::new(fmri.instance(), settings.debug);
@@ -218,12 +219,12 @@ impl<'w> Instance<'w> {
     /// where what SMF composes has changed.
     pub fn reread(&mut self, all: bool) -> anyhow::Result<SmfState> {
         let smf = self.world.smf();
-        let composed = smf.properties(&self.fmri)?;
+        let composed = smf.properties(&self.fmri, &asked())?;
         self.smf_state = smf_state(&composed);
         self.smf_words = smf_words(&composed);
         let changed = all || !same_settings(&composed, &self.composed);
         if changed {
-            self.own = if needs_own(&composed) { smf.own_properties(&self.fmri)? } else { Properties::default() };
+            self.own = own_properties(&smf, &self.fmri, &composed)?;
             let effective = effective(self.fmri.instance(), &composed, &self.own);
             tell(&self.log, &effective.warnings);
             self.settings = effective.settings;
@@ -337,6 +338,16 @@ fn this_host(world: &World) -> Host {
 
 fn first<'p>(properties: &'p Properties, name: &str) -> Option<&'p str> {
     properties.single(name)
+}
+
+/// The property groups of which SMF is asked about an instance.
+pub fn asked() -> Vec<&'static str> {
+    effective::GROUPS.into_iter().chain(["restarter"]).collect()
+}
+
+/// What only the instance itself can say, where there is a need to ask.
+fn own_properties(smf: &Smf, fmri: &Fmri, composed: &Properties) -> Result<Properties, SmfError> {
+    if needs_own(composed) { smf.own_properties(fmri, &[table::GROUP]) } else { Ok(Properties::default()) }
 }
 
 pub fn smf_words(properties: &Properties) -> (String, String) {

@@ -92,13 +92,19 @@ pub fn effective(instance_name: &str, composed: &Properties, own: &Properties) -
         origins.push(InForce { row, value, origin });
     }
     let user = user(composed, &mut warnings);
-    let smf_start_timeout = smf_timeout(composed, "start/timeout_seconds", &mut warnings);
-    let smf_stop_timeout = smf_timeout(composed, "stop/timeout_seconds", &mut warnings);
+    let smf_start_timeout = smf_timeout(composed, START, &mut warnings);
+    let smf_stop_timeout = smf_timeout(composed, STOP, &mut warnings);
     let environment = environment(composed);
     let settings =
         Settings { user, environment, kind, smf_start_timeout, smf_stop_timeout, ..values.settings(instance_name) };
     Effective { settings, warnings, origins }
 }
+
+/// The property groups in which settings are looked for; of an instance's own, only the first.
+pub const GROUPS: [&str; 4] = [table::GROUP, START, STOP, METHOD_CONTEXT];
+const START: &str = "start";
+const STOP: &str = "stop";
+const METHOD_CONTEXT: &str = "method_context";
 
 fn kind(own: &Properties) -> Kind {
     let says_yes = |name| {
@@ -141,7 +147,7 @@ fn unknown_word(row: &Row) -> Option<Value> {
 /// The user SMF runs the methods as, where it is told one. The start method's own context overrides the instance's, and
 /// each counts only where the boolean `use_profile` is beside it: without that SMF ignores the user and stays root.
 fn user(composed: &Properties, warnings: &mut Vec<Warning>) -> Option<String> {
-    for group in ["start", "method_context"] {
+    for group in [START, METHOD_CONTEXT] {
         let user = composed.single(&format!("{group}/user")).filter(|user| !user.is_empty());
         let use_profile = composed.get(&format!("{group}/use_profile")).filter(|property| property.kind == "boolean");
         match (use_profile, user) {
@@ -163,14 +169,15 @@ fn user(composed: &Properties, warnings: &mut Vec<Warning>) -> Option<String> {
 /// instance's.
 fn environment(composed: &Properties) -> Vec<(String, String)> {
     let of = |group: &str| composed.get(&format!("{group}/environment")).map(|p| p.values.as_slice());
-    let said = of("start").filter(|values| !values.is_empty()).or_else(|| of("method_context")).unwrap_or_default();
+    let said = of(START).filter(|values| !values.is_empty()).or_else(|| of(METHOD_CONTEXT)).unwrap_or_default();
     let pairs = said.iter().filter_map(|line| line.split_once('='));
     pairs.filter(|(name, _)| name.starts_with(VIRTUALBOX)).map(|(n, v)| (n.to_string(), v.to_string())).collect()
 }
 
 /// A limit of SMF's: none where it is absent, 0 or -1 (which SMF, storing a count, prints as its largest number).
-fn smf_timeout(composed: &Properties, key: &str, warnings: &mut Vec<Warning>) -> Option<Duration> {
-    let property = composed.get(key)?;
+fn smf_timeout(composed: &Properties, method: &str, warnings: &mut Vec<Warning>) -> Option<Duration> {
+    let key = format!("{method}/timeout_seconds");
+    let property = composed.get(&key)?;
     let text = property.values.first().map_or("", String::as_str);
     if text == u64::MAX.to_string() {
         return None;
@@ -182,7 +189,7 @@ fn smf_timeout(composed: &Properties, key: &str, warnings: &mut Vec<Warning>) ->
         }
         _ => {
             let message = format!("{text:?} is not a number of seconds; it counts as no limit");
-            warnings.push(Warning { property: key.to_string(), message });
+            warnings.push(Warning { property: key, message });
             None
         }
     }

@@ -26,23 +26,24 @@ impl<'a> Smf<'a> {
         Smf { runner, tools }
     }
 
-    /// What the running snapshot says, instance over service, and the restarter's own properties.
-    pub fn properties(&self, fmri: &Fmri) -> Result<Properties, SmfError> {
-        self.svcprop(&[&fmri.to_string()], fmri)
+    /// What the running snapshot says, instance over service, and the restarter's own properties; of these groups alone,
+    /// for a service has hundreds of properties in its templates.
+    pub fn properties(&self, fmri: &Fmri, groups: &[&str]) -> Result<Properties, SmfError> {
+        self.svcprop(&[], groups, fmri)
     }
 
     /// The instance's own properties alone, live.
-    pub fn own_properties(&self, fmri: &Fmri) -> Result<Properties, SmfError> {
-        self.svcprop(&["-C", &fmri.to_string()], fmri)
+    pub fn own_properties(&self, fmri: &Fmri, groups: &[&str]) -> Result<Properties, SmfError> {
+        self.svcprop(&["-C"], groups, fmri)
     }
 
-    fn svcprop(&self, args: &[&str], fmri: &Fmri) -> Result<Properties, SmfError> {
-        let output = self.run("svcprop", args)?;
-        if output.ended == Ended::Exited(1) && says(&output, "doesn't match any entities") {
-            return Err(SmfError::NoInstance(fmri.to_string()));
+    fn svcprop(&self, view: &[&str], groups: &[&str], fmri: &Fmri) -> Result<Properties, SmfError> {
+        let fmri = fmri.to_string();
+        let output = self.run("svcprop", &asking(view, groups, &fmri))?;
+        if matches_nothing(&output) {
+            return Err(SmfError::NoInstance(fmri));
         }
-        let output = succeeded("svcprop", output)?;
-        Ok(svcprop::parse(&output.stdout).found)
+        Ok(svcprop::parse(&answered(output)?.stdout).found)
     }
 
     /// The instances that match a pattern; none is an empty list.
@@ -57,14 +58,13 @@ impl<'a> Smf<'a> {
 
     /// The properties of every instance of the VirtualBox service, as the running snapshot has them or, `own`, the
     /// instances' own alone, live.
-    pub fn all_properties(&self, own: bool) -> Result<BTreeMap<Fmri, Properties>, SmfError> {
-        let pattern = format!("svc:/{SERVICE}:*");
-        let args = if own { vec!["-C", "-f", &pattern] } else { vec!["-f", &pattern] };
-        let output = self.run_within(ANSWER_FOR_ALL, "svcprop", &args)?;
-        if output.ended == Ended::Exited(1) && says(&output, "doesn't match any entities") {
+    pub fn all_properties(&self, own: bool, groups: &[&str]) -> Result<BTreeMap<Fmri, Properties>, SmfError> {
+        let view: &[&str] = if own { &["-C", "-f"] } else { &["-f"] };
+        let output = self.run_within(ANSWER_FOR_ALL, "svcprop", &asking(view, groups, &format!("svc:/{SERVICE}:*")))?;
+        if matches_nothing(&output) {
             return Ok(BTreeMap::new());
         }
-        let listed = svcprop::parse_many(&succeeded("svcprop", output)?.stdout).found;
+        let listed = svcprop::parse_many(&answered(output)?.stdout).found;
         Ok(listed.into_iter().filter_map(|(entity, properties)| Some((entity.parse().ok()?, properties))).collect())
     }
 
@@ -125,6 +125,24 @@ pub fn listed(output: &[u8]) -> Vec<Fmri> {
     String::from_utf8_lossy(output).lines().filter_map(|line| line.trim().parse().ok()).collect()
 }
 
+fn asking<'a>(view: &[&'a str], groups: &[&'a str], of: &'a str) -> Vec<&'a str> {
+    let groups = groups.iter().flat_map(|group| ["-p", group]);
+    view.iter().copied().chain(groups).chain([of]).collect()
+}
+
+fn matches_nothing(output: &Output) -> bool {
+    output.ended == Ended::Exited(1) && says(output, "doesn't match any entities")
+}
+
+/// An answer of svcprop. Groups that are not there, or not to be seen, make it exit 1; the others are printed all the same.
+fn answered(output: Output) -> Result<Output, SmfError> {
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    let is_a_miss =
+        |line: &str| ["Couldn't find property group", "Permission denied."].iter().any(|m| line.contains(m));
+    let only_misses = !complaints.is_empty() && complaints.lines().all(is_a_miss);
+    if output.ended == Ended::Exited(1) && only_misses { Ok(output) } else { succeeded("svcprop", output) }
+}
+
 fn says(output: &Output, words: &str) -> bool {
     String::from_utf8_lossy(&output.stderr).contains(words)
 }
@@ -149,4 +167,28 @@ fn succeeded(program: &'static str, output: Output) -> Result<Output, SmfError> 
         Ended::Interrupted => "interrupted".to_string(),
     };
     Err(SmfError::Failed { program, how, said })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_are_missing_are_no_failure_and_anything_else_is() {
+        let missing = "svcprop: Couldn't find property group `start' for instance `svc:/site/xvm/vbox:a'.\n";
+        let hidden = "svcprop: Permission denied.\n";
+        let down = "svcprop: Could not connect to configuration repository: repository server unavailable.\n";
+        for (code, stderr, good) in [
+            (0, String::new(), true),
+            (1, missing.to_string(), true),
+            (1, format!("{missing}{hidden}"), true),
+            (1, down.to_string(), false),
+            (1, format!("{missing}{down}"), false),
+            (1, String::new(), false),
+            (2, missing.to_string(), false),
+        ] {
+            let output = Output { ended: Ended::Exited(code), stdout: Vec::new(), stderr: stderr.clone().into() };
+            assert_eq!(answered(output).is_ok(), good, "{code} {stderr}");
+        }
+    }
 }
