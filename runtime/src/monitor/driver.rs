@@ -57,6 +57,8 @@ pub struct Driver<'w> {
     output: VmOutput,
     /// VirtualBox's server that last said that the VM is up: it stays for as long as the VM runs.
     server: Option<Process>,
+    /// It was sought since the VM came up.
+    server_sought: bool,
     /// When the VM's process, if it is no child, was last seen alive, and whether its server was gone then.
     seen: (Instant, bool),
     notes: Notes,
@@ -104,6 +106,7 @@ impl<'w> Driver<'w> {
             hook: None,
             output: VmOutput::default(),
             server,
+            server_sought: false,
             seen: (Instant::now(), false),
             notes: Notes::default(),
             up_from: None,
@@ -191,6 +194,7 @@ impl<'w> Driver<'w> {
         let lost = if ended.is_some() { launch::lost_its_server(&self.output.text()) } else { lost };
         let traces = Traces { lost, server: self.server_lives(), unseen: seen.elapsed() };
         self.server = None;
+        self.server_sought = false;
         self.record(None);
         let launch = self.launch_failure(ended.unwrap_or(Ended::Exited(0)));
         Some(Event::VmEnded { ended, traces, launch })
@@ -314,16 +318,23 @@ impl<'w> Driver<'w> {
         };
         let listed = running.contains(&self.subject.machine.uuid);
         if listed {
-            self.server = server_of(&self.subject);
+            self.seek_server();
         }
         Some(listed)
     }
 
-    /// VirtualBox says that the VM is up: a server that lives has it.
+    /// VirtualBox says that the VM is up: a server that lives has it. One that was sought in vain while the VM was up is
+    /// not to be seen by this process, and is not sought at every look.
     fn recall_server(&mut self) {
-        if self.server_lives() != Some(true) {
-            self.server = server_of(&self.subject);
+        let known = self.server_lives();
+        if known == Some(false) || (known.is_none() && !self.server_sought) {
+            self.seek_server();
         }
+    }
+
+    fn seek_server(&mut self) {
+        self.server = server_of(&self.subject);
+        self.server_sought = true;
     }
 
     fn server_lives(&self) -> Option<bool> {
