@@ -129,8 +129,8 @@ fn faults_on_the_simulated_host() {
 
 fn hangs(run: &Run, bound: u32, evidence: &[&str]) {
     let fault = format!("it did not end within {bound} s");
-    run.end("hang", "hang").failed(&fault).with_evidence(evidence);
-    run.end("hang", "deaf").failed(&fault);
+    run.end("hang", "hang").failed(&fault).said("it begins").with_evidence(evidence);
+    run.end("hang", "deaf").failed(&fault).said("it does not listen");
     run.end("hang", "next").not_run("deaf failed");
     run.end("hang", "clean").passed();
 }

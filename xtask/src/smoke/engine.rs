@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::event::{Count, Event, Verdict};
+use super::event::{Count, Event, Said, Verdict};
 use super::expect::Expected;
 use super::suite::{Action, Step, Suite};
-use super::target::{Command, Evidence, Place, Ran, Target, TargetError, quoted_line};
+use super::target::{Command, Evidence, Place, Target, TargetError, quoted_line};
 use super::variables::{VariableError, Variables};
 
 /// Where time comes from.
@@ -176,7 +176,7 @@ impl Engine<'_> {
             let tried = match self.target.run(place, command, left) {
                 Ok(ran) => match expected.faults(&ran) {
                     faults if faults.is_empty() => return Ok(()),
-                    faults => Failure { faults, ran: Some(ran), lost: None },
+                    faults => Failure { faults, ran: Some(ran.into()), lost: None },
                 },
                 // What was seen before the last, unfinished try says more than that it was unfinished.
                 Err(TargetError::TimedOut { .. }) if last.is_some() => return Err(in_vain(last, limit)),
@@ -218,7 +218,7 @@ impl Engine<'_> {
 /// Why a step failed.
 struct Failure {
     faults: Vec<String>,
-    ran: Option<Ran>,
+    ran: Option<Said>,
     lost: Option<String>,
 }
 
@@ -231,8 +231,14 @@ impl Failure {
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let told = error.to_string();
-        let lost = if let TargetError::Lost(why) = error { Some(why) } else { None };
-        Failure { lost, ..Failure::of(told) }
+        let failure = Failure::of(told);
+        match error {
+            TargetError::Lost(why) => Failure { lost: Some(why), ..failure },
+            TargetError::TimedOut { stdout, stderr, .. } => {
+                Failure { ran: Some(Said { status: None, stdout, stderr }), ..failure }
+            }
+            TargetError::Failed(_) => failure,
+        }
     }
 }
 

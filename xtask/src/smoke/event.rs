@@ -60,13 +60,28 @@ pub enum Verdict {
     Failed {
         /// Everything that was wrong.
         faults: Vec<String>,
-        /// The last that the program did, where it ended.
-        ran: Option<Ran>,
+        /// The last that the program said.
+        ran: Option<Said>,
         evidence: Vec<Evidence>,
     },
     NotRun {
         reason: String,
     },
+}
+
+/// What a program said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// Nothing where it was ended before it ended by itself.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Ran> for Said {
+    fn from(Ran { status, stdout, stderr }: Ran) -> Self {
+        Said { status: Some(status), stdout, stderr }
+    }
 }
 
 /// How many steps came to which end.

@@ -6,6 +6,7 @@
 
 pub mod absent;
 pub mod clock;
+pub mod ending;
 pub mod engine;
 pub mod event;
 pub mod expect;

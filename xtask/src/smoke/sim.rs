@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::clock::SystemClock;
+use super::ending::{self, Left};
+use super::event::Said;
 use super::packages::Packages;
 use super::target::{Command, Evidence, FILES, Feature, Nature, Place, Ran, Target, TargetError, ZONE, by_zlogin};
 use super::zone;
@@ -23,8 +26,8 @@ const LONGEST_OUTPUT: u64 = 1024 * 1024;
 pub struct Simulated {
     simhost: PathBuf,
     root: PathBuf,
-    /// The host is in it; it goes with this value.
-    _folder: TempDir,
+    /// The host is in it; it goes with this value, or with this program. Nothing where the host was kept.
+    folder: Option<(TempDir, Left)>,
 }
 
 impl Simulated {
@@ -32,7 +35,15 @@ impl Simulated {
     pub fn boot(simhost: &Path, packages: &Packages) -> Result<Simulated> {
         let folder = tempfile::Builder::new().prefix("smoke-").tempdir().context("no temporary folder")?;
         let root = folder.path().join("root");
-        let host = Simulated { simhost: simhost.to_path_buf(), root, _folder: folder };
+        let left = ending::leave({
+            let (simhost, folder, root) = (simhost.to_path_buf(), folder.path().to_path_buf(), root.clone());
+            move || {
+                // There is nobody left to tell what does not work.
+                let _ = power(&simhost, &root, "power-off", &[]);
+                let _ = fs::remove_dir_all(folder);
+            }
+        });
+        let host = Simulated { simhost: simhost.to_path_buf(), root, folder: Some((folder, left)) };
         host.power("create", &["--zone", ZONE])?;
         for zone in [host.root.clone(), host.root.join("zones").join(ZONE).join("root")] {
             let there = zone.join(FILES.trim_start_matches('/'));
@@ -46,23 +57,26 @@ impl Simulated {
     }
 
     fn power(&self, what: &str, options: &[&str]) -> Result<()> {
-        let mut command = process::Command::new(&self.simhost);
-        command.args(["host", what]).arg(&self.root).args(options);
-        let ran = captured(&mut command, "", POWER)
-            .with_context(|| format!("cannot run {}", self.simhost.display()))?
-            .with_context(|| format!("simhost host {what} did not end within {} s", POWER.as_secs()))?;
-        if ran.status != 0 {
-            bail!("simhost host {what}: {}", ran.stderr.trim());
-        }
-        Ok(())
+        power(&self.simhost, &self.root, what, options)
+    }
+
+    /// Leaves it running when this program ends; tells how to get in, and how it ends.
+    pub fn keep(mut self) -> String {
+        let folder = self.folder.take().map(|(folder, _)| folder.keep()).unwrap_or_default();
+        let (simhost, root, folder) = (self.simhost.display(), self.root.display(), folder.display());
+        format!(
+            "the simulated host runs on in {root}\n\
+             \x20  into it:  {simhost} enter {root} /bin/sh\n\
+             \x20  its end:  {simhost} host power-off {root}; rm -r {folder}"
+        )
     }
 
     fn in_global(&self, command: &Command, limit: Duration) -> Result<Ran, TargetError> {
         let mut enter = process::Command::new(&self.simhost);
         enter.arg("enter").arg(&self.root).args(&command.words).env_clear();
         match captured(&mut enter, &command.stdin, limit) {
-            Ok(Some(ran)) => Ok(ran),
-            Ok(None) => Err(TargetError::TimedOut { limit }),
+            Ok(Said { status: Some(status), stdout, stderr }) => Ok(Ran { status, stdout, stderr }),
+            Ok(Said { status: None, stdout, stderr }) => Err(TargetError::TimedOut { limit, stdout, stderr }),
             Err(error) => Err(TargetError::Lost(error.to_string())),
         }
     }
@@ -71,7 +85,7 @@ impl Simulated {
     fn is_more_than_one_user(&self) -> bool {
         let mut enter = process::Command::new(&self.simhost);
         enter.args(["enter", "--user", "nobody"]).arg(&self.root).arg("/usr/bin/zonename").env_clear();
-        matches!(captured(&mut enter, "", POWER), Ok(Some(ran)) if ran.status == 0)
+        matches!(captured(&mut enter, "", POWER), Ok(ran) if ran.status == Some(0))
     }
 
     fn has_program(&self, path: &str) -> bool {
@@ -81,8 +95,10 @@ impl Simulated {
 
 impl Drop for Simulated {
     fn drop(&mut self) {
-        // What cannot be switched off here is killed with its folder's last user.
-        let _ = self.power("power-off", &[]);
+        if self.folder.is_some() {
+            // What cannot be switched off here is killed with its folder's last user.
+            let _ = self.power("power-off", &[]);
+        }
     }
 }
 
@@ -133,18 +149,28 @@ impl Target for Simulated {
     }
 }
 
-/// Runs a program with all three streams in files: what it leaves behind may hold them open as long as it likes.
-fn captured(command: &mut process::Command, stdin: &str, limit: Duration) -> io::Result<Option<Ran>> {
+fn power(simhost: &Path, root: &Path, what: &str, options: &[&str]) -> Result<()> {
+    let mut command = process::Command::new(simhost);
+    command.args(["host", what]).arg(root).args(options);
+    let ran = captured(&mut command, "", POWER).with_context(|| format!("cannot run {}", simhost.display()))?;
+    match ran.status {
+        Some(0) => Ok(()),
+        Some(_) => bail!("simhost host {what}: {}", ran.stderr.trim()),
+        None => bail!("simhost host {what} did not end within {} s: {}", POWER.as_secs(), ran.stderr.trim()),
+    }
+}
+
+/// Runs a program, for no longer than it may take, with all three streams in files: what it leaves behind may hold them open as long as it likes.
+fn captured(command: &mut process::Command, stdin: &str, limit: Duration) -> io::Result<Said> {
     let mut input = tempfile::tempfile()?;
     input.write_all(stdin.as_bytes())?;
     input.seek(SeekFrom::Start(0))?;
     let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(input).stdout(Stdio::from(out.try_clone()?)).stderr(Stdio::from(err.try_clone()?));
-    let Some(status) = bounded::status(command, limit)? else { return Ok(None) };
-    use std::os::unix::process::ExitStatusExt;
+    let ended = bounded::status(command, limit)?;
     // As a shell tells of a program that a signal has ended.
-    let status = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(-1);
-    Ok(Some(Ran { status, stdout: text(&mut out)?, stderr: text(&mut err)? }))
+    let status = ended.map(|status| status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(-1));
+    Ok(Said { status, stdout: text(&mut out)?, stderr: text(&mut err)? })
 }
 
 fn text(file: &mut File) -> io::Result<String> {
@@ -168,15 +194,16 @@ mod tests {
 
     #[test]
     fn both_streams_the_input_and_the_end_come_back() {
-        let ran = captured(&mut shell("cat; echo b >&2; exit 4"), "a", SOON).unwrap().unwrap();
-        assert_eq!(ran, Ran { status: 4, stdout: "a".into(), stderr: "b\n".into() });
-        assert_eq!(captured(&mut shell("kill -9 $$"), "", SOON).unwrap().unwrap().status, 137);
+        let ran = captured(&mut shell("cat; echo b >&2; exit 4"), "a", SOON).unwrap();
+        assert_eq!(ran, Said { status: Some(4), stdout: "a".into(), stderr: "b\n".into() });
+        assert_eq!(captured(&mut shell("kill -9 $$"), "", SOON).unwrap().status, Some(137));
     }
 
     #[test]
     fn who_keeps_the_streams_open_is_not_waited_for_and_who_hangs_is_ended() {
-        let ran = captured(&mut shell("sleep 30 & echo left"), "", SOON).unwrap().unwrap();
+        let ran = captured(&mut shell("sleep 30 & echo left"), "", SOON).unwrap();
         assert_eq!(ran.stdout, "left\n");
-        assert!(captured(&mut shell("exec sleep 30"), "", Duration::from_millis(50)).unwrap().is_none());
+        let ran = captured(&mut shell("echo begun; exec sleep 30"), "", Duration::from_secs(1)).unwrap();
+        assert_eq!(ran, Said { status: None, stdout: "begun\n".into(), stderr: String::new() });
     }
 }

@@ -101,9 +101,9 @@ pub struct Ran {
 
 #[derive(Debug, Error)]
 pub enum TargetError {
-    /// The host lives; only this took too long, and was ended.
+    /// The host lives; only this took too long, and was ended. It had said something until then.
     #[error("it did not end within {} s and was ended", limit.as_secs())]
-    TimedOut { limit: Duration },
+    TimedOut { limit: Duration, stdout: String, stderr: String },
     /// Nothing more can be done on this host.
     #[error("the host is lost: {0}")]
     Lost(String),

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::smoke::suite;
-use crate::smoke::target::{Feature, Nature};
+use crate::smoke::target::{Feature, Nature, Ran};
 
 /// Time that passes only when somebody sleeps or a program takes some.
 #[derive(Default)]
@@ -168,12 +168,20 @@ fn polling_ends_at_the_bound_and_tells_the_last_try() {
 
 #[test]
 fn a_step_that_hangs_fails_alone() {
-    let hangs = Err(TargetError::TimedOut { limit: Duration::from_secs(180) });
+    let limit = Duration::from_secs(180);
+    let hangs = Err(TargetError::TimedOut { limit, stdout: String::new(), stderr: String::new() });
     let mut target = Script { answers: [hangs].into(), patience: 3, ..Script::default() };
     let steps = [step("a", "run = [\"a\"]\nfailure = \"go-on\""), step("b", "run = [\"b\"]")];
     let ends = run(&mut target, &steps.concat());
     assert_eq!(told(&ends), ["failed: it did not end within 180 s and was ended", "passed"]);
     assert_eq!(target.calls[0], "Global a 180s", "the patience of a slow host");
+}
+
+#[test]
+fn what_a_program_has_said_until_it_was_ended_is_told() {
+    let limit = Duration::from_secs(3);
+    let said = Failure::from(TargetError::TimedOut { limit, stdout: "so far".into(), stderr: String::new() }).ran;
+    assert_eq!(said, Some(Said { status: None, stdout: "so far".into(), stderr: String::new() }));
 }
 
 #[test]

@@ -80,6 +80,8 @@ pub struct Start<'a> {
     pub ssh: Option<Ssh>,
     /// The run's own: sockets, logs, disks.
     pub folder: &'a Path,
+    /// It outlives this program.
+    pub keep: bool,
     /// Told what is going on.
     pub tell: &'a mut dyn FnMut(&str),
 }
@@ -110,9 +112,13 @@ pub struct Guest {
 impl Guest {
     /// Boots, logs in, and makes of it what steps take: it is up as a snapshot of it would be.
     pub fn boot(start: Start) -> Result<Guest, BootError> {
-        let Start { qemu, profile, hardware, ssh, folder, tell } = start;
+        let Start { qemu, profile, hardware, ssh, folder, keep, tell } = start;
         let patience = profile.machine.patience.with(hardware.accel);
-        let (machine, stream) = Machine::start(qemu, hardware, folder)?;
+        let (mut machine, stream) = Machine::start(qemu, hardware, folder)?;
+        if keep {
+            // One that never comes up is what somebody wants to look at.
+            machine.keep();
+        }
         tell(&format!("booting, by {}", hardware.accel.word()));
         let console = console(stream, folder, profile)?;
         let clock = SystemClock::start();
@@ -135,7 +141,7 @@ impl Guest {
 
     /// Goes on with a guest where a snapshot was taken of it: nothing boots.
     pub fn resume(start: Start, snapshot: &Found) -> Result<Guest, BootError> {
-        let Start { qemu, profile, hardware, ssh, folder, tell: _ } = start;
+        let Start { qemu, profile, hardware, ssh, folder, keep, tell: _ } = start;
         let patience = profile.machine.patience.with(hardware.accel);
         let mut waiting = hardware.clone();
         waiting.arguments.extend(WAITING.map(String::from));
@@ -160,6 +166,9 @@ impl Guest {
             guest.prepare(&preparation)?;
         }
         guest.prepare(&profile.shell.ready)?;
+        if keep {
+            guest.machine.keep();
+        }
         Ok(guest)
     }
 
@@ -246,9 +255,17 @@ impl Guest {
         self.prepare(&ready).map_err(lost)
     }
 
-    /// Leaves the guest running, for a person to look at.
-    pub fn keep(self) -> u32 {
-        self.machine.keep()
+    /// Ends it, even where it was to be kept.
+    pub fn end(mut self) {
+        self.machine.keep_no_more();
+    }
+
+    /// Makes of the shell on the console one that a person can use.
+    pub fn leave_to_a_person(&mut self) {
+        if let (Way::Console, Some(session)) = (&self.way, &mut self.session) {
+            // A console that is closed is no loss to somebody who cannot use it.
+            let _ = session.console().write("stty sane; PS1='# '; PS2='> '\n");
+        }
     }
 }
 
@@ -323,7 +340,7 @@ fn ssh_failed(error: std::io::Error) -> BootError {
 
 fn target_error(error: SessionError) -> TargetError {
     match error {
-        SessionError::TimedOut(limit) => TargetError::TimedOut { limit },
+        SessionError::TimedOut { limit, stdout, stderr } => TargetError::TimedOut { limit, stdout, stderr },
         other => TargetError::Lost(other.to_string()),
     }
 }

@@ -4,7 +4,7 @@
 //! @@begin 7
 //! o:68656c6c6f0a            standard output, sixteen bytes a line
 //! e:                        standard error
-//! @@end 7 0 1234 6 4294967295 0        exit status; POSIX checksum and size of either
+//! @@end 7 0 1234 6 4294967295 0        exit status, or "unfinished"; POSIX checksum and size of either
 //! ```
 //!
 //! A kernel's message between two lines is skipped; one that hits a line shows in the checksum, and the frame is asked for
@@ -24,6 +24,11 @@ const LONGEST_LINE: usize = 200;
 /// starts costs an emulated processor some 30 ms, at every step.
 pub const AGENT: &str = r#"cd "$1" || exit 1
 id=$2
+shorten() {
+    for s in o e; do
+        if [ -s all.$s ]; then dd if=all.$s of=cut.$s bs=1024 count=128 2>/dev/null; else : >cut.$s; fi
+    done
+}
 if [ $# -gt 2 ]; then
     # Whatever stands between the numbers.
     set -- "$1" "$2" "$3 $4 command $5 $6 input" `cksum command input`
@@ -34,15 +39,15 @@ if [ $# -gt 2 ]; then
     rm -f status
     (cd /; /bin/sh "$1/command") <input >all.o 2>all.e
     echo $? >status
-    for s in o e; do
-        if [ -s all.$s ]; then dd if=all.$s of=cut.$s bs=1024 count=128 2>/dev/null; else : >cut.$s; fi
-    done
+    shorten
 fi
-if [ ! -f status ]; then
-    printf '@@%s %s\n' unfinished "$id"
-    exit 0
+if [ -f status ]; then
+    read status <status
+else
+    # It was ended: this is what it had said.
+    status=unfinished
+    shorten
 fi
-read status <status
 printf '@@%s %s\n' begin "$id"
 for s in o e; do [ ! -s cut.$s ] || od -An -v -tx1 cut.$s | sed "s/[ 	]//g;s/^/$s:/"; done
 set -- `cksum cut.o cut.e`
@@ -101,17 +106,15 @@ pub enum Found {
     Damaged,
     /// The command itself did not arrive unharmed, and was not run.
     Garbled,
-    /// The program was ended before it ended by itself.
-    Unfinished,
+    /// The program was ended before it ended by itself: what it had said, on either stream.
+    Unfinished(String, String),
 }
 
 /// Looks for the frame with this number; also says how much of the text it ends after.
 pub fn find(text: &str, id: u32) -> Option<(Found, usize)> {
-    for (word, found) in [("garbled", Found::Garbled), ("unfinished", Found::Unfinished)] {
-        let mark = format!("@@{word} {id}\n");
-        if let Some(at) = text.find(&mark) {
-            return Some((found, at + mark.len()));
-        }
+    let garbled = format!("@@garbled {id}\n");
+    if let Some(at) = text.find(&garbled) {
+        return Some((Found::Garbled, at + garbled.len()));
     }
     let begin = format!("@@begin {id}\n");
     let end = format!("@@end {id} ");
@@ -120,18 +123,24 @@ pub fn find(text: &str, id: u32) -> Option<(Found, usize)> {
     // Without its beginning a frame is not whole.
     let body = text.find(&begin).filter(|at| *at < ends).map_or("", |at| &text[at + begin.len()..ends]);
     let verdict = text[ends + end.len()..line_end].trim_end();
-    Some((decode(body, verdict).map_or(Found::Damaged, Found::Whole), line_end))
+    Some((decode(body, verdict).unwrap_or(Found::Damaged), line_end))
 }
 
-fn decode(body: &str, verdict: &str) -> Option<Ran> {
-    let numbers: Vec<u32> = verdict.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-    let [status, out_sum, out_size, err_sum, err_size] = numbers[..] else { return None };
+fn decode(body: &str, verdict: &str) -> Option<Found> {
+    let (status, sums) = verdict.split_once(' ')?;
+    let numbers: Vec<u32> = sums.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [out_sum, out_size, err_sum, err_size] = numbers[..] else { return None };
     let stream = |mark: &str, sum: u32, size: u32| {
         let bytes = body.lines().filter_map(|line| hex(line.strip_prefix(mark)?)).flatten().collect::<Vec<u8>>();
         (bytes.len() == size as usize && cksum(&bytes) == sum).then(|| String::from_utf8_lossy(&bytes).into_owned())
     };
     let (stdout, stderr) = (stream("o:", out_sum, out_size)?, stream("e:", err_sum, err_size)?);
-    Some(Ran { status: i32::try_from(status).ok()?, stdout, stderr })
+    if status == "unfinished" {
+        return Some(Found::Unfinished(stdout, stderr));
+    }
+    // A shell's exit status is never negative.
+    let status = i32::from(status.parse::<u16>().ok()?);
+    Some(Found::Whole(Ran { status, stdout, stderr }))
 }
 
 fn hex(digits: &str) -> Option<Vec<u8>> {

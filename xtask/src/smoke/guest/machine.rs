@@ -5,20 +5,26 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 use thiserror::Error;
 
 use super::accel::Accel;
 use super::qmp::{Qmp, QmpError};
 use crate::bounded;
+use crate::smoke::ending::{self, Left};
 
 pub const PROGRAM: &str = "qemu-system-x86_64";
 
+/// The number of the process, in the folder that QEMU runs in, for as long as it runs.
+const PID_FILE: &str = "qemu.pid";
 /// How long QEMU may take until its sockets are there.
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to end once it was told to.
@@ -70,6 +76,8 @@ impl Hardware {
     /// be short.
     fn arguments(&self) -> Vec<String> {
         let mut all: Vec<String> = ["-nodefaults", "-no-user-config", "-display", "none"].map(String::from).into();
+        // A kernel that has panicked says why, and stays to be looked at.
+        all.extend(["-action", "panic=none", "-pidfile", PID_FILE].map(String::from));
         all.extend(["-accel", self.accel.word()].map(String::from));
         all.extend(["-m".to_string(), self.memory_mib.to_string(), "-smp".to_string(), self.processors.to_string()]);
         for (name, device) in [("console", "-serial"), ("qmp", "-qmp")] {
@@ -83,8 +91,8 @@ impl Hardware {
 pub struct Machine {
     process: Child,
     pub qmp: Qmp,
-    /// Whether it outlives this value.
-    kept: bool,
+    /// What ends it with this program; nothing where it outlives both.
+    left: Option<Left>,
 }
 
 impl Machine {
@@ -96,17 +104,21 @@ impl Machine {
         // One run can start it more than once.
         let log = File::options().create(true).append(true).open(&said)?;
         command.stdout(log.try_clone()?).stderr(log);
-        let mut process = command.spawn().map_err(MachineError::Start)?;
+        // What somebody types at this program's terminal is not for QEMU, which may be there for longer.
+        let mut process = command.process_group(0).spawn().map_err(MachineError::Start)?;
+        let left = ending_of(&process);
         let sockets = connect(&mut process, folder, &said);
         match sockets.and_then(|(console, qmp)| Ok((console, Qmp::new(qmp)?))) {
-            Ok((console, qmp)) => Ok((Machine { process, qmp, kept: false }, console)),
+            Ok((console, qmp)) => Ok((Machine { process, qmp, left: Some(left) }, console)),
             // It can open its sockets and then find that it cannot have a device: what it said tells more than its end.
             Err(MachineError::Qmp(QmpError::Closed)) => {
+                drop(left);
                 let status = bounded::wait(&mut process, END)?;
                 let status = status.map_or("it was killed".to_string(), |status| status.to_string());
                 Err(MachineError::Ended { status, said: tail(&said) })
             }
             Err(error) => {
+                drop(left);
                 end(&mut process);
                 Err(error)
             }
@@ -118,16 +130,21 @@ impl Machine {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// Leaves it running when this value goes; gives its process.
-    pub fn keep(mut self) -> u32 {
-        self.kept = true;
-        self.process.id()
+    /// Leaves it running from now on, whatever becomes of this value and of this program.
+    pub fn keep(&mut self) {
+        self.left = None;
+    }
+
+    /// Takes that back.
+    pub fn keep_no_more(&mut self) {
+        self.left = Some(ending_of(&self.process));
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        if self.kept {
+        // Before it is waited for: then its number can be another's.
+        if self.left.take().is_none() {
             return;
         }
         // Told, it closes its disks; otherwise it is killed.
@@ -136,6 +153,25 @@ impl Drop for Machine {
             end(&mut self.process);
         }
     }
+}
+
+/// Has it killed with this program.
+fn ending_of(process: &Child) -> Left {
+    let process = process.id();
+    ending::leave(move || {
+        if let Ok(process) = i32::try_from(process) {
+            // It fails only when it is gone.
+            let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
+        }
+    })
+}
+
+/// The QEMU that runs in a folder, whoever started it.
+pub fn running_in(folder: &Path) -> Option<u32> {
+    let process = fs::read_to_string(folder.join(PID_FILE)).ok()?.trim().parse().ok()?;
+    // The number may have become another's.
+    let at = fs::read_link(format!("/proc/{process}/cwd")).ok()?;
+    (at == folder.canonicalize().ok()?).then_some(process)
 }
 
 fn end(process: &mut Child) {

@@ -24,8 +24,8 @@ const QUIT: &str = "\u{1c}";
 
 #[derive(Debug, Error)]
 pub enum SessionError {
-    #[error("it did not end within {} s and was interrupted", .0.as_secs())]
-    TimedOut(Duration),
+    #[error("it did not end within {} s and was interrupted", limit.as_secs())]
+    TimedOut { limit: Duration, stdout: String, stderr: String },
     #[error("the console is too noisy: {0} did not come over whole in {TRIES} tries")]
     Noise(&'static str),
     #[error("the guest cannot write to {0} what it is sent: is its disk full?")]
@@ -98,16 +98,19 @@ impl Session {
         let agent = format!("/bin/sh {0}/agent {0}", self.folder);
         self.console.write(&format!("{agent} {id} {sums}\n"))?;
         // A line that noise has hit in a bad place is not seen as the end: then the end is asked for, after the bound.
-        let (mut limit, mut interrupted) = (limit, None);
+        let (bound, mut limit, mut interrupted) = (limit, limit, false);
         for _ in 0..TRIES {
             match self.console.wait("a program's end", limit, |text| frame::find(text, id)) {
                 Ok(Found::Whole(ran)) => return Ok(Some(ran)),
                 Ok(Found::Garbled) => return Ok(None),
-                Ok(Found::Unfinished) => return Err(interrupted.unwrap_or(SessionError::Noise("a program's end"))),
+                Ok(Found::Unfinished(stdout, stderr)) if interrupted => {
+                    return Err(SessionError::TimedOut { limit: bound, stdout, stderr });
+                }
+                Ok(Found::Unfinished(..)) => return Err(SessionError::Noise("a program's end")),
                 Ok(Found::Damaged) => {}
-                Err(ConsoleError::TimedOut { .. }) if interrupted.is_none() => {
-                    interrupted = Some(self.interrupt(limit)?);
-                    limit = ANSWER * self.patience;
+                Err(ConsoleError::TimedOut { .. }) if !interrupted => {
+                    self.interrupt(limit)?;
+                    (interrupted, limit) = (true, ANSWER * self.patience);
                 }
                 Err(ConsoleError::TimedOut { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -117,12 +120,12 @@ impl Session {
         Err(SessionError::Noise("a program's output"))
     }
 
-    /// Ends what runs, and gives what is to be told of it.
-    fn interrupt(&mut self, limit: Duration) -> Result<SessionError, SessionError> {
+    /// Ends what runs.
+    fn interrupt(&mut self, limit: Duration) -> Result<(), SessionError> {
         for key in [INTERRUPT, QUIT] {
             self.console.write(&format!("{key}\n"))?;
             match self.answered() {
-                Ok(()) => return Ok(SessionError::TimedOut(limit)),
+                Ok(()) => return Ok(()),
                 Err(SessionError::Console(ConsoleError::TimedOut { .. })) => {}
                 Err(error) => return Err(error),
             }

@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::bounded;
+use crate::smoke::target::quoted_line;
 
 /// How long a question may take, the connection with it.
 const QUESTION: Duration = Duration::from_secs(60);
@@ -66,6 +67,11 @@ impl Ssh {
         all.extend(options.iter().flat_map(|option| ["-o".to_string(), option.to_string()]));
         all.extend(["-l".to_string(), self.user.clone(), Ipv4Addr::LOCALHOST.to_string()]);
         all
+    }
+
+    /// What a person types who wants in.
+    pub fn command_line(&self) -> String {
+        format!("ssh {}", quoted_line(&self.arguments()))
     }
 
     fn known_hosts(&self) -> PathBuf {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use super::{SuiteOutcome, outcomes};
+use super::{SuiteOutcome, outcomes, time_told};
 use crate::smoke::event::{Count, Event, Record};
 use crate::smoke::guest::clean::Cleaner;
 use crate::smoke::target::Nature;
@@ -58,17 +58,21 @@ fn run(page: &Page) -> serde_json::Result<Run> {
         resumed: record.resumed(),
         host: record.events.iter().filter_map(Event::of_host).collect(),
         count: suites.iter().fold(Count::default(), |total, suite| total.and(suite.count)),
-        suites: suites.iter().map(|suite| with_shares(suite, longest)).collect::<serde_json::Result<_>>()?,
+        suites: suites.iter().map(|suite| for_people(suite, longest)).collect::<serde_json::Result<_>>()?,
         console: page.console.clone(),
     })
 }
 
-/// A suite whose steps say how wide their bars are.
-fn with_shares(suite: &SuiteOutcome, longest: f64) -> serde_json::Result<serde_json::Value> {
+/// A suite with its times as people read them; its steps say how wide their bars are as well.
+fn for_people(suite: &SuiteOutcome, longest: f64) -> serde_json::Result<serde_json::Value> {
     let mut value = serde_json::to_value(suite)?;
+    if let Some(suite_value) = value.as_object_mut() {
+        suite_value.insert("time".to_string(), time_told(suite.seconds).into());
+    }
     let steps = value.get_mut("steps").and_then(serde_json::Value::as_array_mut);
     for (step, outcome) in steps.into_iter().flatten().zip(&suite.steps) {
         if let Some(step) = step.as_object_mut() {
+            step.insert("time".to_string(), time_told(outcome.seconds).into());
             step.insert("share".to_string(), (100.0 * outcome.seconds / longest).round().into());
         }
     }
@@ -79,14 +83,15 @@ fn with_shares(suite: &SuiteOutcome, longest: f64) -> serde_json::Result<serde_j
 pub mod tests {
     use super::super::junit;
     use super::*;
+    use crate::smoke::event::Said;
     use crate::smoke::event::Verdict;
-    use crate::smoke::target::{Evidence, Place, Ran};
+    use crate::smoke::target::{Evidence, Place};
 
     /// A run with one step of each end, and hostile output.
     pub fn record() -> Record {
         let (suite, title) = ("svr4".to_string(), "The SVR4 package".to_string());
         let mut events = vec![Event::SuiteStarted { suite: suite.clone(), title, steps: 3 }];
-        let ran = Ran { status: 1, stdout: "<b>&]]>\u{1b}".into(), stderr: String::new() };
+        let ran = Said { status: Some(1), stdout: "<b>&]]>\u{1b}".into(), stderr: String::new() };
         let evidence = vec![Evidence { name: "last screen".into(), text: "<script>alert(1)</script>".into() }];
         for (step, verdict) in [
             ("a", Verdict::Passed),
@@ -120,8 +125,17 @@ pub mod tests {
         let record = record();
         let page = Page::new(&record, b"\x1b[1mlogin: <root>");
         let text = render(&[page], "1.2.3", "today").unwrap();
-        for part in ["1 passed", "1 failed", "1 not run", "no illumos", "pkgadd -d", "login: &lt;root&gt;", "b failed"]
-        {
+        for part in [
+            "what it said (exit code 1)",
+            "1.5 s",
+            "1 passed",
+            "1 failed",
+            "1 not run",
+            "no illumos",
+            "pkgadd -d",
+            "login: &lt;root&gt;",
+            "b failed",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("<script>") && !text.contains("<b>&]]>"));

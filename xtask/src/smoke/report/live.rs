@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
+use super::time_told;
 use crate::shown::is_hostile;
 use crate::smoke::event::{Event, Verdict};
 use crate::smoke::target::Place;
@@ -55,17 +56,17 @@ impl Live {
             Event::StepStarted { .. } => Vec::new(),
             Event::StepEnded { step, verdict, seconds, .. } => self.ended(step, verdict, *seconds),
             Event::SuiteEnded { suite, count, seconds } => {
-                vec![format!("== {suite}: {} in {seconds:.1} s", count.told())]
+                vec![format!("== {suite}: {} in {}", count.told(), time_told(*seconds))]
             }
         }
     }
 
     fn ended(&self, step: &str, verdict: &Verdict, seconds: f64) -> Vec<String> {
         match verdict {
-            Verdict::Passed => vec![format!("   {}  {step} ({seconds:.1} s)", self.coloured("passed ", 32))],
+            Verdict::Passed => vec![format!("   {}  {step} ({})", self.coloured("passed ", 32), time_told(seconds))],
             Verdict::NotRun { reason } => vec![format!("   {}  {step}: {reason}", self.coloured("not run", 33))],
             Verdict::Failed { faults, ran, .. } => {
-                let mut lines = vec![format!("   {}  {step} ({seconds:.1} s)", self.coloured("FAILED ", 31))];
+                let mut lines = vec![format!("   {}  {step} ({})", self.coloured("FAILED ", 31), time_told(seconds))];
                 lines.extend(faults.iter().map(|fault| format!("            {}", one_line(fault))));
                 if let Some(ran) = ran {
                     let said: Vec<&str> = ran.stdout.lines().chain(ran.stderr.lines()).collect();
@@ -98,13 +99,13 @@ pub fn zone_word(place: Place) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smoke::target::Ran;
+    use crate::smoke::event::Said;
 
     #[test]
     fn a_failure_is_told_with_its_faults_and_the_end_of_what_was_said() {
         let live = Live { prefix: String::new(), colour: false, running: false };
         let stdout = (1..=20).map(|n| format!("line {n}\n")).collect();
-        let ran = Some(Ran { status: 1, stdout, stderr: "\u{1b}[2Joops\n".into() });
+        let ran = Some(Said { status: Some(1), stdout, stderr: "\u{1b}[2Joops\n".into() });
         let verdict = Verdict::Failed { faults: vec!["exit code 1, not 0".into()], ran, evidence: vec![] };
         let lines = live.ended("a", &verdict, 0.25);
         assert_eq!(lines[0], "   FAILED   a (0.2 s)");

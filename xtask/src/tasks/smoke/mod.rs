@@ -4,6 +4,8 @@
 //! as stand-ins go; only an image that was booted proves anything of illumos.
 
 mod images;
+mod kept;
+mod place;
 mod prepare;
 mod run;
 mod shell;
@@ -43,7 +45,7 @@ pub struct Args {
     /// Boot guests anew, even where the state of an earlier boot is kept
     #[arg(long)]
     fresh: bool,
-    /// Leave the guest running for a person to look at
+    /// Leave the hosts running for a person to look at, and tell how to get in and how to end them
     #[arg(long)]
     keep: bool,
     #[command(flatten)]
@@ -61,6 +63,10 @@ enum Action {
     },
     /// Boot an image, or the stand-in guest, and give its serial console to a person
     Shell(shell::Args),
+    /// Give the serial console of a guest that was kept to a person
+    Attach(kept::Args),
+    /// End a guest that was kept
+    End(kept::Args),
 }
 
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
@@ -69,5 +75,7 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         Some(Action::Images) => images::list(workspace),
         Some(Action::Fetch { image }) => images::fetch(workspace, image),
         Some(Action::Shell(args)) => shell::run(args, workspace),
+        Some(Action::Attach(args)) => kept::attach(args, workspace),
+        Some(Action::End(args)) => kept::end(args, workspace),
     }
 }

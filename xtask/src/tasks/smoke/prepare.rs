@@ -85,6 +85,8 @@ pub struct Need<'a> {
     pub profile: &'a Profile,
     pub programs: Option<&'a Programs>,
     pub snapshots: Snapshots,
+    /// The guest outlives this program.
+    pub keep: bool,
 }
 
 /// What becomes of the kept states of guests.
@@ -127,6 +129,7 @@ pub struct Parts {
     /// What logs in, where it was made for this guest.
     pub own_key: Option<PathBuf>,
     pub snapshots: Snapshots,
+    keep: bool,
     pub store: Store,
     pub key: Key,
     /// The state to go on from.
@@ -138,7 +141,7 @@ pub struct Parts {
 impl Parts {
     /// Makes or finds what the guest is made of, decides on its hardware, and looks for a state to go on from.
     pub fn gather(need: Need, packages: Option<&Packages>, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Self> {
-        let Need { toolchain, images, workspace, profile, programs, snapshots } = need;
+        let Need { toolchain, images, workspace, profile, programs, snapshots, keep } = need;
         if toolchain.bootstrap && (machine::program().is_err() || initramfs::busybox().is_err()) {
             let install = ["install", "-y", "--no-install-recommends"];
             let caller: Vec<_> = std::env::vars_os().collect();
@@ -219,6 +222,7 @@ impl Parts {
             files,
             own_key,
             snapshots,
+            keep,
             store,
             key,
             found,
@@ -255,8 +259,8 @@ impl Parts {
     /// What a guest is started with, once somebody is there to be told.
     pub fn start_with<'a>(&'a self, folder: &'a Path) -> impl FnOnce(&'a mut dyn FnMut(&str)) -> Start<'a> {
         let (qemu, profile, hardware) = (&self.qemu, &self.profile, &self.hardware);
-        let ssh = self.ssh.clone();
-        move |tell| Start { qemu, profile, hardware, ssh, folder, tell }
+        let (ssh, keep) = (self.ssh.clone(), self.keep);
+        move |tell| Start { qemu, profile, hardware, ssh, folder, keep, tell }
     }
 }
 
@@ -302,20 +306,6 @@ fn usable_key(key: PathBuf, name: &str) -> Result<PathBuf> {
         return Ok(key);
     }
     bail!("the key that is published with the image of {name} is not here: `cargo xtask smoke fetch {name}` gets both")
-}
-
-/// A fresh folder for one run of one target.
-pub fn folder(out: &Path, target: &str) -> Result<PathBuf> {
-    let folder = out.join(target);
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot empty {}", folder.display()));
-        }
-        _ => {}
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    // QEMU runs in it and is told of files by whole paths.
-    folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))
 }
 
 /// Whether packages for this machine or for illumos are tried.

@@ -10,10 +10,13 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::Args;
-use super::prepare::{Need, Parts, Programs, Snapshots, folder, illumos_packages, runs_linux};
+use super::kept;
+use super::place::{self, RunFolder};
+use super::prepare::{Need, Parts, Programs, Snapshots, illumos_packages, runs_linux};
 use super::up::up;
 use crate::smoke::absent::{Absence, tell_of};
 use crate::smoke::clock::SystemClock;
+use crate::smoke::ending;
 use crate::smoke::engine::{Clock, Engine};
 use crate::smoke::event::{Count, Event, Record};
 use crate::smoke::guest::booted::{BootError, CONSOLE_LOG, shown};
@@ -46,7 +49,7 @@ impl Where {
 /// What a target gave.
 struct Done {
     record: Record,
-    folder: PathBuf,
+    folder: RunFolder,
     /// Why it could not be run to its end.
     error: Option<anyhow::Error>,
 }
@@ -54,7 +57,8 @@ struct Done {
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let folder = args.suites.clone().unwrap_or_else(|| workspace.join(suite::FOLDER));
     let suites = suite::chosen(suite::read_all(&folder)?, &args.suite)?;
-    let out = args.out.clone().unwrap_or_else(|| workspace.join("target/smoke"));
+    let out = place::out(args.out.as_ref(), workspace);
+    ending::catch().context("cannot catch signals")?;
     let mut targets: Vec<(String, Where)> = Vec::new();
     for name in &args.target {
         let (name, place) = match name.as_str() {
@@ -103,7 +107,8 @@ struct Job<'a> {
 
 /// Runs one target, to an end of one kind or another.
 fn one(job: Job) -> Result<Done> {
-    let folder = folder(job.out, &job.name)?;
+    let place = RunFolder::take(job.out, &job.name)?;
+    let folder = place.path();
     let nature = job.place.nature();
     let live = Live::new(&job.name, job.alone);
     let mut events = Vec::new();
@@ -119,11 +124,14 @@ fn one(job: Job) -> Result<Done> {
         events.push(event);
     };
     let clock = SystemClock::start();
-    let error = target(&job, &folder, &mut tell).err();
+    let error = target(&job, folder, &mut tell).err();
     if let Some(error) = &error {
-        tell_of(absence(error, &folder, clock.now()), job.suites, &mut tell);
+        tell_of(absence(error, folder, clock.now()), job.suites, &mut tell);
     }
-    Ok(Done { record: Record { target: job.name.clone(), nature, events }, folder, error })
+    if let Some(text) = kept::told(job.out, &job.name) {
+        tell(Event::Host { text });
+    }
+    Ok(Done { record: Record { target: job.name.clone(), nature, events }, folder: place, error })
 }
 
 fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
@@ -150,18 +158,26 @@ fn target(job: &Job, folder: &Path, tell: &mut dyn FnMut(Event)) -> Result<()> {
                 workspace: job.workspace,
                 profile,
                 programs: job.programs,
+                keep: job.args.keep,
                 snapshots: if job.args.fresh { Snapshots::Renewed } else { Snapshots::Used },
             };
             let parts = parts.insert(Parts::gather(need, Some(&packages), folder, &mut say)?);
             say(&parts.told());
+            if let (Some(ssh), true) = (&parts.ssh, job.args.keep) {
+                say(&format!("into it by ssh: {}", ssh.command_line()));
+            }
             guest.insert(up(parts, folder, tell)?)
         }
     };
     let (clock, variables) = (SystemClock::start(), packages.variables()?);
     Engine { target, clock: &clock, variables: &variables, tell }.run(job.suites);
-    if let (Some(guest), true) = (guest, job.args.keep) {
-        let (pid, folder) = (guest.keep(), folder.display());
-        tell(Event::Host { text: format!("QEMU runs on as process {pid}; its console: {folder}/console.sock") });
+    if job.args.keep {
+        if let Some(mut guest) = guest {
+            guest.leave_to_a_person();
+        }
+        if let Some(sim) = sim {
+            tell(Event::Host { text: sim.keep() });
+        }
     }
     Ok(())
 }
@@ -188,7 +204,7 @@ fn reports(done: &[Done], out: &Path) -> Result<PathBuf> {
     };
     let records: Vec<Record> = done.iter().map(|done| done.record.clone()).collect();
     write("junit.xml", junit::render(&records)?)?;
-    let log = |done: &Done| fs::read(done.folder.join(CONSOLE_LOG)).unwrap_or_default();
+    let log = |done: &Done| fs::read(done.folder.path().join(CONSOLE_LOG)).unwrap_or_default();
     let pages: Vec<_> = done.iter().map(|done| Page::new(&done.record, &log(done))).collect();
     let when = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string();
     write("report.html", html::render(&pages, env!("CARGO_PKG_VERSION"), &when)?)

@@ -12,7 +12,9 @@ use vboxsvc::console::session::{self, Ends, Plan};
 use vboxsvc::console::signals::Signals;
 use vboxsvc::console::terminal::{self, RawMode};
 
-use super::prepare::{Need, Parts, Programs, Snapshots, folder};
+use super::place::{RunFolder, out};
+use super::prepare::{Need, Parts, Programs, Snapshots};
+use crate::smoke::ending;
 use crate::smoke::guest::profile::{self, Configuration};
 use crate::smoke::image::Override;
 use crate::tasks::pkg::Toolchain;
@@ -36,8 +38,8 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let profile = profile::find(&workspace.join(profile::FOLDER), &args.image)?;
     let is_standin = profile.configuration == Configuration::Standin;
     let programs = if is_standin { Some(Programs::build(workspace)?) } else { None };
-    let out = args.out.clone().unwrap_or_else(|| workspace.join("target/smoke"));
-    let folder = folder(&out, &format!("{}-shell", args.image))?;
+    let place = RunFolder::take(&out(args.out.as_ref(), workspace), &format!("{}-shell", profile.name))?;
+    let folder = place.path();
     let need = Need {
         toolchain: &args.toolchain,
         images: &args.image_file,
@@ -45,21 +47,23 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         profile: &profile,
         programs: programs.as_ref(),
         snapshots: Snapshots::Unused,
+        keep: false,
     };
-    let parts = Parts::gather(need, None, &folder, &mut |text| eprintln!("{text}"))?;
+    let parts = Parts::gather(need, None, folder, &mut |text| eprintln!("{text}"))?;
     parts.fresh_disk()?;
     eprintln!("{}", parts.told());
     if let Some(ssh) = &parts.ssh {
-        eprintln!("by ssh, from elsewhere: ssh {}", ssh.arguments().join(" "));
+        eprintln!("by ssh, from elsewhere: {}", ssh.command_line());
     }
     eprintln!("~. at the beginning of a line ends the guest; its disk is thrown away by the next run");
+    ending::catch().context("cannot catch signals")?;
     // It lives for as long as somebody looks.
-    let _machine = parts.start(&folder)?;
+    let _machine = parts.start(folder)?;
     show(folder.join("console.sock"), &args.image)
 }
 
 /// Carries bytes between the terminal and the guest, until either is done with it.
-fn show(socket: PathBuf, name: &str) -> Result<()> {
+pub fn show(socket: PathBuf, name: &str) -> Result<()> {
     let (output, screen) = (terminal::output(io::stdout())?, terminal::output(io::stderr())?);
     // Caught before the terminal is touched, so that no signal can end us between the two.
     let mut signals = Signals::catch().context("cannot catch signals")?;

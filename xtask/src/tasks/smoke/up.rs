@@ -78,7 +78,7 @@ fn kept(parts: &Parts, mut guest: Guest, folder: &Path, tell: Tell) -> Result<Gu
             return Ok(guest);
         }
     };
-    drop(guest);
+    guest.end();
     let gone_on = published(parts, made, state).and_then(|found| {
         let size = (found.about.state.bytes + found.about.disk.bytes) / 1_000_000;
         say(tell, format!("a snapshot of it is kept, {size} MB"));

@@ -50,7 +50,9 @@ fn an_unfinished_frame_is_waited_for() {
 #[test]
 fn what_the_agent_says_instead_of_a_frame_is_told() {
     assert_eq!(find("x@@garbled 7\n", 7), Some((Found::Garbled, 13)));
-    assert_eq!(find("@@unfinished 7\nx", 7), Some((Found::Unfinished, 15)));
+    let unfinished = framed(7, &ran()).replace("@@end 7 3 ", "@@end 7 unfinished ");
+    let (found, _) = find(&unfinished, 7).unwrap();
+    assert_eq!(found, Found::Unfinished(ran().stdout, ran().stderr));
     assert_eq!(find("@@garbled 8\n", 7), None);
 }
 
