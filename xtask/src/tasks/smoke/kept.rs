@@ -53,7 +53,7 @@ pub fn told(out: &Path, target: &str) -> Option<String> {
 /// Gives a person the console.
 pub fn attach(args: &Args, workspace: &Path) -> Result<()> {
     let (folder, process) = args.folder(workspace)?;
-    eprintln!("~. at the beginning of a line leaves; the guest (process {process}) runs on. Return shows its prompt");
+    eprintln!("~. at the beginning of a line leaves; the guest (process {process}) runs on");
     show(folder.join("console.sock"), &args.target)
 }
 
