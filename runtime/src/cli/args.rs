@@ -158,7 +158,7 @@ pub struct ZvolRights {
 pub enum ZvolAction {
     /// From the nodes into the volumes; nodes that were never given rights leave a volume as it is
     Save,
-    /// From the volumes to the nodes
+    /// From the volumes to the nodes; in the global zone, what a zone has only where it is named
     Restore,
     /// Print both
     List,
