@@ -37,10 +37,23 @@ pub struct Programs {
     executables: Executables,
 }
 
+/// Where programs run, which says how they are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// On this machine: as for its tests, whose builds are there.
+    Native,
+    /// In a guest, which may be emulated.
+    Guest,
+}
+
 impl Programs {
-    pub fn build(workspace: &Path) -> Result<Programs> {
+    pub fn build(workspace: &Path, pace: Pace) -> Result<Programs> {
+        let profile = match pace {
+            Pace::Native => "--profile=dev",
+            Pace::Guest => "--profile=guest",
+        };
         let packages = ["--package=vboxsvc", "--package=simhost", "--package=vbox-stub"];
-        let built = Built::by(workspace, &[["build", "--bins"].as_slice(), &packages].concat())?;
+        let built = Built::by(workspace, &[["build", "--bins", profile].as_slice(), &packages].concat())?;
         let folder = workspace.join("target/smoke/stripped");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let program = |name| stripped(&built.executable("bin", name)?, &folder.join(name));

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Args;
 use super::kept;
 use super::place::{self, RunFolder};
-use super::prepare::{Need, Parts, Programs, Snapshots, illumos_packages, runs_linux};
+use super::prepare::{Need, Pace, Parts, Programs, Snapshots, illumos_packages, runs_linux};
 use super::up::up;
 use crate::smoke::absent::{Absence, tell_of};
 use crate::smoke::clock::SystemClock;
@@ -74,7 +74,9 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     }
     // Once for all: cargo would have them wait for each other anyway.
     let linux = targets.iter().any(|(_, place)| runs_linux(place.nature()));
-    let programs = if linux { Some(Programs::build(workspace)?) } else { None };
+    let guest = targets.iter().any(|(_, place)| place.nature() == Nature::StandIn);
+    let pace = if guest { Pace::Guest } else { Pace::Native };
+    let programs = if linux { Some(Programs::build(workspace, pace)?) } else { None };
     let alone = targets.len() == 1;
     let (suites, programs, out) = (&suites, programs.as_ref(), &out);
     let done: Vec<Result<Done>> = thread::scope(|scope| {

@@ -13,7 +13,7 @@ use vboxsvc::console::signals::Signals;
 use vboxsvc::console::terminal::{self, RawMode};
 
 use super::place::{RunFolder, out};
-use super::prepare::{Need, Parts, Programs, Snapshots};
+use super::prepare::{Need, Pace, Parts, Programs, Snapshots};
 use crate::smoke::ending;
 use crate::smoke::guest::profile::{self, Configuration};
 use crate::smoke::image::Override;
@@ -37,7 +37,7 @@ pub struct Args {
 pub fn run(args: &Args, workspace: &Path) -> Result<()> {
     let profile = profile::find(&workspace.join(profile::FOLDER), &args.image)?;
     let is_standin = profile.configuration == Configuration::Standin;
-    let programs = if is_standin { Some(Programs::build(workspace)?) } else { None };
+    let programs = if is_standin { Some(Programs::build(workspace, Pace::Guest)?) } else { None };
     let place = RunFolder::take(&out(args.out.as_ref(), workspace), &format!("{}-shell", profile.name))?;
     let folder = place.path();
     let need = Need {
