@@ -24,6 +24,8 @@ pub enum ImageError {
     NotFetched { name: String },
     #[error("{0:?} is not of the form NAME=PATH")]
     NoOverride(String),
+    #[error("{} is no image: neither qcow2 nor a raw disk with a boot sector (a packed one is to be unpacked first)", path.display())]
+    NoImage { path: PathBuf },
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 }
@@ -84,12 +86,17 @@ impl std::str::FromStr for Override {
     }
 }
 
-/// QEMU's word for an image's format, by its first bytes.
+/// QEMU's word for an image's format, by its first bytes. Anything could be a raw disk; one to boot from begins with a boot
+/// sector, also where its table of partitions is a GPT.
 pub fn format(path: &Path) -> Result<&'static str, ImageError> {
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut head));
+    let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
     read.map_err(|source| ImageError::Read { path: path.to_path_buf(), source })?;
-    Ok(if head == *b"QFI\xfb" { "qcow2" } else { "raw" })
+    match head.as_slice() {
+        [b'Q', b'F', b'I', 0xfb, ..] => Ok("qcow2"),
+        [.., 0x55, 0xaa] if head.len() == 512 => Ok("raw"),
+        _ => Err(ImageError::NoImage { path: path.to_path_buf() }),
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +122,15 @@ mod tests {
             path
         };
         assert_eq!(format(&file("a", b"QFI\xfb\0\0\0\x03")).unwrap(), "qcow2");
-        assert_eq!(format(&file("b", b"QF")).unwrap(), "raw");
+        let mut boots = [0; 1024];
+        boots[510..512].copy_from_slice(b"\x55\xaa");
+        assert_eq!(format(&file("b", &boots)).unwrap(), "raw");
+        for (name, wrong) in
+            [("c", b"QF".as_slice()), ("d", &boots[..511]), ("e", &[0; 512]), ("f", b"\x28\xb5\x2f\xfd")]
+        {
+            let error = format(&file(name, wrong)).unwrap_err().to_string();
+            assert!(error.contains("is no image"), "{error}");
+        }
         assert!(format(&folder.path().join("none")).unwrap_err().to_string().contains("none"));
     }
 }

@@ -58,6 +58,7 @@ enum Action {
     Images,
     /// Get an image, check and unpack it; what was interrupted goes on
     Fetch {
+        /// Which, as `smoke images` lists them
         #[arg(value_name = "IMAGE")]
         image: String,
     },

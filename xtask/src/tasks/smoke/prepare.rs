@@ -17,7 +17,7 @@ use crate::smoke::guest::disk::{self, Base, Files};
 use crate::smoke::guest::machine::{self, Hardware, Machine};
 use crate::smoke::guest::metadata;
 use crate::smoke::guest::nocloud::{self, Server};
-use crate::smoke::guest::profile::{self, Configuration, Profile};
+use crate::smoke::guest::profile::{Configuration, Profile};
 use crate::smoke::guest::snapshot::{self, Found, Ingredients, Key, Store};
 use crate::smoke::guest::ssh::{Ssh, free_port};
 use crate::smoke::image::{self, Kept, Override};
@@ -172,11 +172,10 @@ impl Parts {
         let path = |path: &Path| path.display().to_string();
         let (disk, files) = (folder.join("disk.qcow2"), folder.join("files.raw"));
         let kept = Kept::of(&workspace.join(image::FOLDER), &profile.name);
-        let beginning = match (&profile.image, profile.machine.disk_mib) {
-            (Some(wanted), _) => {
-                let base = base(images, &kept, &profile.name, wanted)?;
-                made_of = made_of.large_file("image", &base)?;
-                Beginning::Image { format: image::format(&base)?, path: base }
+        let beginning = match (base(profile, images, workspace)?, profile.machine.disk_mib) {
+            (Some((path, format)), _) => {
+                made_of = made_of.large_file("image", &path)?;
+                Beginning::Image { format, path }
             }
             (None, Some(mib)) => Beginning::Empty(mib * 1024 * 1024),
             (None, None) => bail!("{}: nothing says what its disk is", profile.name),
@@ -300,12 +299,17 @@ fn run_key(place: &Path, found: Option<&Found>) -> Result<String> {
     key.public_key().to_openssh().context("cannot write the key of the run")
 }
 
-/// The image that lies under the overlay.
-fn base(images: &[Override], kept: &Kept, name: &str, wanted: &profile::Image) -> Result<PathBuf> {
-    match images.iter().rfind(|given| given.name == name) {
-        Some(given) => given.path.canonicalize().with_context(|| format!("cannot use {}", given.path.display())),
-        None => Ok(kept.image(wanted)?.canonicalize().with_context(|| format!("cannot use the image of {name}"))?),
-    }
+/// The image that lies under the overlay, and its format; none where the guest begins with an empty disk.
+pub fn base(profile: &Profile, images: &[Override], workspace: &Path) -> Result<Option<(PathBuf, &'static str)>> {
+    let Some(wanted) = &profile.image else { return Ok(None) };
+    let name = &profile.name;
+    let path = match images.iter().rfind(|given| given.name == *name) {
+        Some(given) => given.path.clone(),
+        None => Kept::of(&workspace.join(image::FOLDER), name).image(wanted)?,
+    };
+    let path = path.canonicalize().with_context(|| format!("cannot use {}, the image of {name}", path.display()))?;
+    let format = image::format(&path)?;
+    Ok(Some((path, format)))
 }
 
 /// Makes the key of one run, and gives its public half.

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Args;
 use super::kept;
 use super::place::{self, RunFolder};
-use super::prepare::{Need, Pace, Parts, Programs, Snapshots, illumos_packages, runs_linux};
+use super::prepare::{Need, Pace, Parts, Programs, Snapshots, base, illumos_packages, runs_linux};
 use super::up::up;
 use crate::smoke::absent::{Absence, tell_of};
 use crate::smoke::clock::SystemClock;
@@ -70,6 +70,12 @@ pub fn run(args: &Args, workspace: &Path) -> Result<()> {
         };
         if targets.iter().all(|(other, _)| *other != name) {
             targets.push((name, place));
+        }
+    }
+    // Before anything is built for a guest that cannot be.
+    for (_, place) in &targets {
+        if let Where::Guest(profile) = place {
+            base(profile, &args.image_file, workspace)?;
         }
     }
     // Once for all: cargo would have them wait for each other anyway.
