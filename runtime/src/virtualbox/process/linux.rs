@@ -1,11 +1,11 @@
 //! /proc of Linux: text files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::cmdline::{Arguments, names_virtualbox};
-use super::{Process, StartTime, is_gone};
+use super::{Process, StartTime, is_gone, read_at_once};
 
 /// By one read of its arguments' beginning: with a thousand processes on a host, what a look costs counts.
 pub fn may_be_virtualbox(proc: &Path, pid: i32) -> bool {
@@ -19,7 +19,7 @@ pub fn may_be_virtualbox(proc: &Path, pid: i32) -> bool {
 
 /// The process of this pid; None when there is none or only a zombie is left of it.
 pub fn seen(proc: &Path, pid: i32) -> io::Result<Option<Process>> {
-    let read = |file: &str| fs::read(proc.join(pid.to_string()).join(file));
+    let read = |file: &str| read_at_once(&proc.join(pid.to_string()).join(file));
     let (stat, status) = match read("stat").and_then(|stat| Ok((stat, read("status")?))) {
         Ok(files) => files,
         Err(error) if is_gone(&error) => return Ok(None),
@@ -36,7 +36,7 @@ pub fn seen(proc: &Path, pid: i32) -> io::Result<Option<Process>> {
 
 /// Its arguments; None when it is gone.
 pub fn arguments(proc: &Path, pid: i32) -> io::Result<Option<Arguments>> {
-    match fs::read(proc.join(pid.to_string()).join("cmdline")) {
+    match read_at_once(&proc.join(pid.to_string()).join("cmdline")) {
         Ok(bytes) => Ok(Some(Arguments::nul_ended(&bytes))),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),

@@ -12,7 +12,8 @@ mod linux;
 mod sunos;
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::num::ParseIntError;
 use std::path::Path;
 use std::str::FromStr;
@@ -152,6 +153,22 @@ fn unclear(pid: i32, machine: &Machine) -> io::Error {
          it cannot be told whether it runs VM {}",
         machine.uuid
     ))
+}
+
+/// Far more than the arguments of any front end.
+const AT_ONCE: usize = 8 << 10;
+
+/// A file of /proc in one read, however the library would portion it: when a process ends between two reads, the second
+/// gives nothing, and its arguments look as if they were cut.
+fn read_at_once(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = vec![0; AT_ONCE];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    if length == AT_ONCE {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Gone between being listed and being looked at.

@@ -4,13 +4,13 @@
 //! The whole list comes from `argv` (newer illumos, readable by everybody), else out of the process's memory (`as`,
 //! which for a set-uid program needs privileges), else there are only those 79 bytes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::cmdline::{Arguments, names_virtualbox};
-use super::{Process, StartTime, is_gone};
+use super::{Process, StartTime, is_gone, read_at_once};
 
 /// More arguments, or longer ones, than any front end has.
 const MAX_ARGUMENTS: usize = 64;
@@ -47,7 +47,7 @@ pub fn seen(proc: &Path, pid: i32) -> io::Result<Option<Process>> {
 pub fn arguments(proc: &Path, pid: i32) -> io::Result<Option<Arguments>> {
     let process = proc.join(pid.to_string());
     let Some(info) = psinfo(&process)? else { return Ok(None) };
-    if let Some(list) = fs::read(process.join("argv")).ok().filter(|list| !list.is_empty()) {
+    if let Some(list) = read_at_once(&process.join("argv")).ok().filter(|list| !list.is_empty()) {
         let Arguments::List { words, cut } = Arguments::nul_ended(&list) else { return Ok(None) };
         return Ok(Some(Arguments::List { words, cut: cut || list.len() >= ARGV_FILE }));
     }
@@ -58,7 +58,7 @@ pub fn arguments(proc: &Path, pid: i32) -> io::Result<Option<Arguments>> {
 }
 
 fn psinfo(process: &Path) -> io::Result<Option<PsInfo>> {
-    match fs::read(process.join("psinfo")) {
+    match read_at_once(&process.join("psinfo")) {
         Ok(bytes) => match PsInfo::parse(&bytes) {
             Some(info) => Ok(Some(info)),
             None => Err(io::Error::other(format!("{} has an unknown form", process.join("psinfo").display()))),

@@ -1,5 +1,6 @@
 //! A /proc of illumos made of plain files: `psinfo` in its exact layout, and a process's memory as a sparse file.
 
+use std::fs;
 use std::os::unix::fs::FileExt;
 
 use proptest::prelude::*;
