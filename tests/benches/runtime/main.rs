@@ -40,10 +40,16 @@ fn main() {
     }
     tell(&[size()]);
     let mut rig = Rig::new();
+    rig.grow(1);
+    let [start, stop, status] = commands(&rig, 1);
+    let instructions = rig.instructions(&rig::name(0), &["status"]);
+    tell(&[named("start-cpu", start), named("stop-cpu", stop), named("status-cpu", status)]);
+    tell(&instructions.map(status_instructions).into_iter().collect::<Vec<_>>());
     rig.grow(FEW);
     eprintln!("{FEW} VMs run");
     tell(&idle(&rig));
-    tell(&commands(&rig));
+    let [start, stop, status] = commands(&rig, FEW);
+    tell(&[named("start-cpu-few", start), named("stop-cpu-few", stop), named("status-cpu-few", status)]);
     tell(&one_check(&rig));
     tell(&restarts(&rig));
     let few = memory(&rig);
@@ -77,8 +83,8 @@ fn idle(rig: &Rig) -> Vec<Measured> {
     ]
 }
 
-/// Start, stop and status of one VM among the others, by hand.
-fn commands(rig: &Rig) -> Vec<Measured> {
+/// Start, stop and status of one VM, by hand, on a host with so many: the value and how it came about.
+fn commands(rig: &Rig, vms: usize) -> [(f64, String); 3] {
     let vm = "vm0";
     rig.svcadm(&["disable", "-s", &rig::fmri(vm)]);
     let (mut start, mut stop) = (Vec::new(), Vec::new());
@@ -89,18 +95,21 @@ fn commands(rig: &Rig) -> Vec<Measured> {
         stop.push(rig.own_cpu(vm, &["stop"]));
     }
     rig.svcadm(&["enable", "-s", &rig::fmri(vm)]);
-    let status: Vec<f64> = (0..15).map(|_| rig.own_cpu("vm1", &["status"])).collect();
-    let row = |row, values: &[f64]| Measured {
-        row,
-        value: at(values, 0.5),
-        how: format!("median of {} among {FEW} VMs, the dearest {:.1} ms", values.len(), at(values, 1.0)),
-    };
-    let mut rows = vec![row("start-cpu", &start), row("stop-cpu", &stop), row("status-cpu", &status)];
-    if let Some(instructions) = rig.instructions("vm1", &["status"]) {
-        let how = "callgrind, of the process itself".to_owned();
-        rows.push(Measured { row: "status-instructions", value: instructions / 1e6, how });
-    }
-    rows
+    rig.wait_running(vm);
+    let status: Vec<f64> = (0..15).map(|_| rig.own_cpu(vm, &["status"])).collect();
+    [start, stop, status].map(|values| {
+        let how = format!("median of {}, the dearest {:.1} ms; VMs on the host: {vms}", values.len(), at(&values, 1.0));
+        (at(&values, 0.5), how)
+    })
+}
+
+fn named(row: &'static str, (value, how): (f64, String)) -> Measured {
+    Measured { row, value, how }
+}
+
+fn status_instructions(instructions: f64) -> Measured {
+    let how = "callgrind, of the process itself, one VM on the host".to_owned();
+    named("status-instructions", (instructions / 1e6, how))
 }
 
 /// What the monitor does every `vm/kicker_freq` seconds, made to come every second.

@@ -133,6 +133,21 @@ impl Registry {
 
 impl Machine {
     fn read(folder: &Path) -> Result<Option<Machine>> {
+        let Some(mut machine) = Machine::noted(folder)? else { return Ok(None) };
+        if machine.state.is_live() && !machine.is_held()? {
+            // What a process notes at its end, it notes before it lets go of the lock: only now it is sure to be read.
+            let Some(at_last) = Machine::noted(folder)? else { return Ok(None) };
+            let is_the_same = at_last == machine;
+            machine = at_last;
+            if is_the_same {
+                machine.note(State::Aborted, None)?;
+            }
+        }
+        Ok(Some(machine))
+    }
+
+    /// The machine as it was noted last.
+    fn noted(folder: &Path) -> Result<Option<Machine>> {
         let text = match fs::read_to_string(folder.join("machine")) {
             Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
                 return Ok(None);
@@ -144,18 +159,14 @@ impl Machine {
         let (Some(name), Some(state), Some(since)) = (value("name"), state, value("since")) else {
             bail!("{} is no machine of the stub", folder.display());
         };
-        let mut machine = Machine {
+        Ok(Some(Machine {
             folder: folder.to_owned(),
             uuid: folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned(),
             name: name.to_owned(),
             state,
             since: since.to_owned(),
             pid: value("pid").and_then(|pid| pid.parse().ok()),
-        };
-        if state.is_live() && !machine.is_held()? {
-            machine.note(State::Aborted, None)?;
-        }
-        Ok(Some(machine))
+        }))
     }
 
     /// Notes a state, whole or not at all.
