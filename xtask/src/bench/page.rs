@@ -5,9 +5,10 @@ use super::{Outcome, Run, Verdict};
 const PREAMBLE: &str = "\
 # Measurements
 
-Made by `cargo xtask bench --page`; not written by hand. The same command measures it all again, in some minutes.
+Made by `cargo xtask bench --page`; not written by hand. The same command measures it all again, in some minutes; rows
+marked † alone by `cargo bench -p simhost --bench runtime`, the others by `cargo bench -p xtask --bench packages`.
 
-Nothing of this was measured on illumos. Rows marked † are of vboxsvc on a simulated host: SMF is a stand-in, and a stub
+Nothing of this was measured on illumos. Those rows are of vboxsvc on a simulated host: SMF is a stand-in, and a stub
 without guests stands in for VirtualBox. Only vboxsvc's own processes are counted, by what the kernel says of each; of the
 stand-ins nothing is. The numbers of the shell tool are vbox.sh's, as they were measured before this program was written.
 The others are of the toolkit's writers and readers, built with optimisation, on files in this machine's file system.

@@ -46,7 +46,7 @@ impl Event {
     pub fn of_host(&self) -> Option<String> {
         match self {
             Event::Host { text } => Some(text.clone()),
-            Event::Resumed { taken } => Some(format!("resumed from the snapshot of {taken}: nothing was booted")),
+            Event::Resumed { taken } => Some(format!("resumed from the snapshot of {taken}, taken when it had booted")),
             _ => None,
         }
     }

@@ -114,7 +114,7 @@ pub mod tests {
     fn a_guest_that_did_not_boot_is_told_of_as_one() {
         let mut record = record();
         record.events.insert(0, Event::Resumed { taken: "2026-01-02 03:04 UTC".into() });
-        let told = "resumed from the snapshot of 2026-01-02 03:04 UTC: nothing was booted";
+        let told = "resumed from the snapshot of 2026-01-02 03:04 UTC, taken when it had booted";
         let page = render(&[Page::new(&record, b"")], "1.2.3", "today").unwrap();
         assert!(page.contains(&format!("<p class=\"nature\">{told}</p>")), "{page}");
         assert!(junit::render(&[record]).unwrap().contains(told));
