@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, User};
 
+use crate::interrupted::uninterrupted;
+
 /// A user as passwd knows him.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -35,11 +37,8 @@ pub enum IdentityError {
     Refused { user: String, step: &'static str, source: Errno },
 }
 
-/// How often a look-up is tried that a signal interrupts each time.
-const TRIES: usize = 10;
-
 fn looked_up(look: impl Fn() -> nix::Result<Option<User>>) -> nix::Result<Option<User>> {
-    (1..TRIES).map(|_| look()).find(|found| *found != Err(Errno::EINTR)).unwrap_or_else(look)
+    uninterrupted(look, |found| *found == Err(Errno::EINTR))
 }
 
 impl Identity {

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod gui;
 pub mod hook;
 pub mod identity;
+mod interrupted;
 pub mod log;
 pub mod monitor;
 pub mod rundir;

@@ -19,6 +19,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use crate::identity::Identity;
+use crate::interrupted::uninterrupted;
 use crate::trust::{Weak, weak_place};
 
 /// More than any of these files needs.
@@ -335,12 +336,9 @@ impl RunFile {
     }
 }
 
-/// How often a lock is tried that a signal interrupts each time.
-const TRIES: usize = 10;
-
 fn locked(lock: impl Fn() -> Result<(), fs::TryLockError>) -> Result<(), fs::TryLockError> {
-    let interrupted = |tried: &Result<(), fs::TryLockError>| matches!(tried, Err(fs::TryLockError::Error(source)) if source.kind() == io::ErrorKind::Interrupted);
-    (1..TRIES).map(|_| lock()).find(|tried| !interrupted(tried)).unwrap_or_else(lock)
+    let interrupted = |source: &io::Error| source.kind() == io::ErrorKind::Interrupted;
+    uninterrupted(lock, |tried| matches!(tried, Err(fs::TryLockError::Error(source)) if interrupted(source)))
 }
 
 /// A lock held for as long as this value, or the process, lives.
